@@ -1,0 +1,1 @@
+"""bullbear: system dynamics of a token economy."""

@@ -1,0 +1,1 @@
+"""Everything that moves time forward: models, scenarios, runs."""
