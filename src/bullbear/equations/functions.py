@@ -1,0 +1,63 @@
+"""The functions of the equation language: names, numbers of arguments, and what kind they are.
+
+A table for the reader's checks, for units and for lowering alike; the meaning in statements stands
+in `lowering.py` (arithmetic), `memory.py` (delays and smooths) and `events.py` (time).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """`most` None: any number of arguments from `least` on.
+
+    kind: arithmetic, reduction (over subscripts with a bang), time, memory (hidden stocks),
+    lookup, external, stock, initial, logic, random, vector.
+    """
+
+    name: str
+    least: int
+    most: int | None
+    kind: str
+
+
+def _table() -> dict[str, Function]:
+    rows = {
+        "arithmetic": [
+            ("ABS", 1, 1), ("EXP", 1, 1), ("LN", 1, 1), ("LOG", 2, 2), ("SQRT", 1, 1),
+            ("SIN", 1, 1), ("COS", 1, 1), ("TAN", 1, 1), ("ARCSIN", 1, 1), ("ARCCOS", 1, 1),
+            ("ARCTAN", 1, 1), ("SINH", 1, 1), ("COSH", 1, 1), ("TANH", 1, 1),
+            ("MIN", 2, None), ("MAX", 2, None), ("INTEGER", 1, 1), ("MODULO", 2, 2),
+            ("QUANTUM", 2, 2), ("POWER", 2, 2), ("XIDZ", 3, 3), ("ZIDZ", 2, 2),
+            ("GAME", 1, 1), ("SIMULTANEOUS", 2, 2), ("A FUNCTION OF", 0, None),
+        ],
+        "logic": [("IF THEN ELSE", 3, 3)],
+        "reduction": [("SUM", 1, 1), ("PROD", 1, 1), ("VMIN", 1, 1), ("VMAX", 1, 1),
+                      ("ELMCOUNT", 1, 1)],
+        "time": [("STEP", 2, 2), ("PULSE", 2, 2), ("PULSE TRAIN", 4, 4), ("RAMP", 2, 3)],
+        "memory": [
+            ("SMOOTH", 2, 2), ("SMOOTHI", 3, 3), ("SMOOTH3", 2, 2), ("SMOOTH3I", 3, 3),
+            ("SMOOTH N", 4, 4), ("DELAY1", 2, 2), ("DELAY1I", 3, 3), ("DELAY3", 2, 2),
+            ("DELAY3I", 3, 3), ("DELAY N", 4, 4), ("DELAY FIXED", 3, 3), ("TREND", 3, 3),
+            ("FORECAST", 3, 3), ("SAMPLE IF TRUE", 3, 3),
+        ],
+        "stock": [("INTEG", 2, 2)],
+        "initial": [("INITIAL", 1, 1), ("ACTIVE INITIAL", 2, 2), ("REINITIAL", 1, 1)],
+        "lookup": [("WITH LOOKUP", 2, 2), ("LOOKUP EXTRAPOLATE", 2, 2), ("LOOKUP FORWARD", 2, 2),
+                   ("LOOKUP BACKWARD", 2, 2)],
+        "external": [
+            (f"GET {kind} {what}", 3 if what == "CONSTANTS" else 4,
+             {"CONSTANTS": 3, "SUBSCRIPT": 5}.get(what, 4))
+            for kind in ("DIRECT", "XLS") for what in ("LOOKUPS", "DATA", "CONSTANTS", "SUBSCRIPT")
+        ],
+    }  # fmt: skip
+    return {
+        name.casefold(): Function(name, least, most, kind)
+        for kind, functions in rows.items()
+        for name, least, most in functions
+    }
+
+
+FUNCTIONS = _table()

@@ -1,0 +1,223 @@
+"""SMOOTH, DELAY, TREND, FORECAST and their kin: functions that carry hidden states.
+
+A material delay of order n keeps stocks (outflow = stock · n / delay time), so that nothing is
+lost while the delay time changes; an information delay keeps averages.  Formulas: Sterman 2000,
+chapter 11; the discrete forms follow Vensim's reference manual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bullbear.equations.expressions import Call, Expression
+from bullbear.equations.program import State
+
+if TYPE_CHECKING:
+    from bullbear.equations.lowering import Context, Lowering
+
+# name -> (order, or None where the fourth argument gives it)
+_SMOOTHS = {"smooth": 1, "smoothi": 1, "smooth3": 3, "smooth3i": 3, "smooth n": None}
+_DELAYS = {"delay1": 1, "delay1i": 1, "delay3": 3, "delay3i": 3, "delay n": None}
+
+
+def lower(lowering: Lowering, node: Call, key: str, context: Context) -> int:
+    """The statement of a function with memory; its states are made on the first visit."""
+    if key in _SMOOTHS:
+        return _Memory(lowering, node, context).smooth(_order(lowering, node, _SMOOTHS[key]))
+    if key in _DELAYS:
+        return _Memory(lowering, node, context).delay(_order(lowering, node, _DELAYS[key]))
+    methods: dict[str, Callable[[_Memory], int]] = {
+        "trend": _Memory.trend,
+        "forecast": _Memory.forecast,
+        "delay fixed": _Memory.delay_fixed,
+        "sample if true": _Memory.sample,
+    }
+    return methods[key](_Memory(lowering, node, context))
+
+
+def _order(lowering: Lowering, node: Call, fixed: int | None) -> int:
+    """How many stages; an order that is given must be a number, because it shapes the model."""
+    from bullbear.equations.lowering import LoweringFault
+    from bullbear.equations.names import canonical
+
+    if fixed is not None:
+        return fixed
+    written = node.arguments[3]
+    value = getattr(written, "value", None)
+    variable = lowering.system.variables.get(canonical(getattr(written, "name", "")))
+    if variable is not None and variable.kind == "constant" and () in variable.elements:
+        value = getattr(variable.elements[()].equation.expression, "value", None)
+    if not isinstance(value, float) or value < 1 or value != int(value):
+        raise LoweringFault(written, "order", f"the order of {node.name} must be a whole number")
+    return int(value)
+
+
+class _Memory:
+    """One call with memory, for one element."""
+
+    def __init__(self, lowering: Lowering, node: Call, context: Context) -> None:
+        self.lowering, self.node, self.context = lowering, node, context
+        self.add, self.const = lowering.builder.add, lowering.builder.const
+
+    def now(self, node: Expression) -> int:
+        return self.lowering.expression(node, self.context)
+
+    def start(self, node: Expression) -> int:
+        return self.lowering.expression(node, replace(self.context, mode="initial"))
+
+    @property
+    def starting(self) -> bool:
+        return self.context.mode == "initial"
+
+    def states(self, count: int, kind: str = "stock") -> tuple[list[int], bool]:
+        """State leaves of this call, and whether they are new."""
+        memory = self.lowering.memory_of(self.node, self.context)
+        fresh = not memory
+        if fresh:
+            for stage in range(count):
+                name = f"{self.context.name}#{self.node.name}@{self.node.span.start}.{stage + 1}"
+                memory.append(self.lowering.new_state(State(name, kind, hidden=True)))
+        return [self.add("state", data=index) for index in memory], fresh
+
+    def state(self, leaf: int) -> State:
+        index = self.lowering.builder.program.nodes[leaf].data
+        return self.lowering.builder.program.states[index]  # type: ignore[index]
+
+    def later(self, finish: Callable[[_Memory], None]) -> None:
+        """Fill in rates after all variables have statements: a loop through memory is no cycle."""
+        running = _Memory(self.lowering, self.node, replace(self.context, mode="run"))
+        self.lowering.defer(self.context, lambda: finish(running))
+
+    # -- averages -------------------------------------------------------------------------------
+
+    def smooth(self, order: int) -> int:
+        source, time, *rest = self.node.arguments
+        if self.starting:
+            return self.start(rest[0] if rest else source)
+        leaves, fresh = self.states(order)
+
+        def finish(memory: _Memory) -> None:
+            begin = memory.start(rest[0] if rest else source)
+            stage_time = memory.stage(memory.now(time), order)
+            entering = memory.now(source)
+            for leaf in leaves:
+                state = memory.state(leaf)
+                state.rate = memory.add("div", memory.add("sub", entering, leaf), stage_time)
+                state.initial = begin
+                entering = leaf
+
+        if fresh:
+            self.later(finish)
+        return leaves[-1]
+
+    def stage(self, time: int, order: int) -> int:
+        return time if order == 1 else self.add("div", time, self.const(float(order)))
+
+    # -- material delays ------------------------------------------------------------------------
+
+    def delay(self, order: int) -> int:
+        source, time, *rest = self.node.arguments
+        if self.starting:
+            return self.start(rest[0] if rest else source)
+        leaves, fresh = self.states(order)
+
+        def finish(memory: _Memory) -> None:
+            begin_time = memory.stage(memory.start(time), order)
+            begin = memory.add("mul", memory.start(rest[0] if rest else source), begin_time)
+            stage_time = memory.stage(memory.now(time), order)
+            entering = memory.now(source)
+            for leaf in leaves:
+                leaving = memory.add("div", leaf, stage_time)
+                state = memory.state(leaf)
+                state.rate = memory.add("sub", entering, leaving)
+                state.initial = begin
+                entering = leaving
+
+        if fresh:
+            self.later(finish)
+        return self.add("div", leaves[-1], self.stage(self.now(time), order))
+
+    # -- trends ---------------------------------------------------------------------------------
+
+    def trend(self) -> int:
+        """TREND(x, T, initial): fractional change of x a time unit, against its average."""
+        source, time, initial = self.node.arguments
+        if self.starting:
+            return self.start(initial)
+        value, period = self.now(source), self.now(time)
+        average = self._average(source, time, lambda m: m.discounted(source, time, initial))
+        return self.add(
+            "div", self.add("sub", value, average), self.add("mul", period, self.add("abs", average))
+        )
+
+    def discounted(self, source: Expression, time: Expression, initial: Expression) -> int:
+        growth = self.add("mul", self.start(initial), self.start(time))
+        return self.add("div", self.start(source), self.add("add", self.const(1.0), growth))
+
+    def forecast(self) -> int:
+        """FORECAST(x, T, horizon): x extrapolated by its trend."""
+        source, time, horizon = self.node.arguments
+        if self.starting:
+            return self.start(source)
+        value, period, ahead = self.now(source), self.now(time), self.now(horizon)
+        average = self._average(source, time, lambda m: m.start(source))
+        slope = self.add("div", self.add("sub", self.add("div", value, average), self.const(1.0)),
+                         period)  # fmt: skip
+        growth = self.add("add", self.const(1.0), self.add("mul", slope, ahead))
+        return self.add("mul", value, growth)
+
+    def _average(
+        self, source: Expression, time: Expression, begin: Callable[[_Memory], int]
+    ) -> int:
+        leaves, fresh = self.states(1)
+
+        def finish(memory: _Memory) -> None:
+            state = memory.state(leaves[0])
+            gap = memory.add("sub", memory.now(source), leaves[0])
+            state.rate = memory.add("div", gap, memory.now(time))
+            state.initial = begin(memory)
+
+        if fresh:
+            self.later(finish)
+        return leaves[0]
+
+    # -- discrete states ------------------------------------------------------------------------
+
+    def delay_fixed(self) -> int:
+        """DELAY FIXED(x, T, initial): what entered T ago, exactly."""
+        source, time, initial = self.node.arguments
+        if self.starting:
+            return self.start(initial)
+        leaves, fresh = self.states(1, "fixed")
+
+        def finish(memory: _Memory) -> None:
+            state = memory.state(leaves[0])
+            state.rate = memory.now(source)
+            state.delay = memory.start(time)
+            state.initial = memory.start(initial)
+
+        if fresh:
+            self.later(finish)
+        return leaves[0]
+
+    def sample(self) -> int:
+        """SAMPLE IF TRUE(condition, x, initial): x while the condition holds, else the last x."""
+        condition, source, initial = self.node.arguments
+        if self.starting:
+            return self.add("select", self.start(condition), self.start(source),
+                            self.start(initial))  # fmt: skip
+        leaves, fresh = self.states(1, "sample")
+        held = self.add("select", self.now(condition), self.now(source), leaves[0])
+
+        def finish(memory: _Memory) -> None:
+            state = memory.state(leaves[0])
+            state.rate = memory.add(
+                "select", memory.now(condition), memory.now(source), leaves[0]
+            )
+            state.initial = memory.start(initial)
+
+        if fresh:
+            self.later(finish)
+        return held

@@ -1,0 +1,123 @@
+"""Lookups and series: points in the file, or read from tables beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bullbear.equations.document import Equation
+from bullbear.equations.expressions import Call, Table, Text
+from bullbear.equations.external import Sheet, parse_cell
+from bullbear.equations.names import canonical
+from bullbear.equations.program import LookupTable, Program
+from bullbear.equations.source import Source
+from bullbear.equations.system import Definition, System, Variable
+from bullbear.errors import DataError, did_you_mean
+
+_KEYWORD_KINDS = {
+    "": "interpolate",
+    "INTERPOLATE": "interpolate",
+    "RAW": "raw",
+    "HOLD BACKWARD": "backward",
+    "LOOK FORWARD": "forward",
+}
+
+
+class Tables:
+    """The tables of a program, each once."""
+
+    def __init__(self, system: System, program: Program) -> None:
+        self.system, self.program = system, program
+        self._known: dict[object, int] = {}
+
+    def lookup(self, variable: Variable, elements: tuple[str, ...]) -> int:
+        """The table of a lookup variable's element."""
+        key = (canonical(variable.name), elements)
+        if key not in self._known:
+            definition = variable.elements[elements]
+            node = definition.equation.expression
+            if isinstance(node, Table):
+                xs, ys = node.x, node.y
+            elif isinstance(node, Call):
+                xs, ys = self._series(node, definition, elements)
+            else:
+                raise DataError(f'the lookup "{variable.name}" has no points', code="lookup")
+            self._known[key] = self._add(variable.name, xs, ys)
+        return self._known[key]
+
+    def inline(self, points: Table, name: str, source: Source) -> int:
+        """The table of a WITH LOOKUP."""
+        key = (source.name, points.span.start)
+        if key not in self._known:
+            self._known[key] = self._add(name, points.x, points.y)
+        return self._known[key]
+
+    def data(self, definition: Definition, elements: tuple[str, ...]) -> tuple[int, str]:
+        """The table of a data variable's element, and how it is read between its points."""
+        equation = definition.equation
+        key = ("data", canonical(equation.name), elements)
+        if not isinstance(equation.expression, Call):
+            raise DataError(
+                f'"{equation.name}" has no equation and no data', code="no-data",
+                hint=did_you_mean(equation.name, self._others(equation))
+                or "give it an equation, or GET DIRECT DATA(...)",
+            )  # fmt: skip
+        if key not in self._known:
+            xs, ys = self._series(equation.expression, definition, elements)
+            self._known[key] = self._add(equation.name, xs, ys)
+        return self._known[key], _KEYWORD_KINDS.get(equation.keyword, "interpolate")
+
+    def _others(self, equation: Equation) -> list[str]:
+        return [n for n in self.system.known_names() if canonical(n) != canonical(equation.name)]
+
+    def constant(self, call: Call, definition: Definition, elements: tuple[str, ...]) -> float:
+        """One number of GET DIRECT CONSTANTS."""
+        file, tab, cell = self._texts(call, 3)
+        row, column, transposed = parse_cell(cell)
+        inner = definition.position[-1] if definition.position else 0
+        outer = definition.position[-2] if len(definition.position) > 1 else 0
+        # the last subscript runs along a row, or down a column behind a star
+        if transposed or cell.endswith("*"):
+            row, column = row + inner, column + outer
+        else:
+            row, column = row + outer, column + inner
+        number = self._sheet(definition, file, tab).number(row, column)
+        if number is None:
+            raise DataError(f"the cell {cell} of {file} is blank", code="empty")
+        return number
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def _series(
+        self, call: Call, definition: Definition, elements: tuple[str, ...]
+    ) -> tuple[Sequence[float], Sequence[float]]:
+        file, tab, axis, cell = self._texts(call, 4)
+        position = definition.position
+        sizes = [len(self.system.ranges.elements(s)) for s in definition.equation.subscripts]
+        offset = 0
+        for index, size in zip(position, sizes, strict=True):
+            offset = offset * size + index
+        return self._sheet(definition, file, tab).series(axis, cell, offset)
+
+    def _sheet(self, definition: Definition, file: str, tab: str) -> Sheet:
+        return Sheet((definition.equation.source.folder / file).resolve(), tab)
+
+    def _texts(self, call: Call, count: int) -> tuple[str, ...]:
+        texts = tuple(a.value for a in call.arguments if isinstance(a, Text))
+        if len(texts) != count:
+            raise DataError(
+                f"{call.name} takes {count} quoted arguments", code="arguments",
+                hint=f"{call.name}('file.csv', ',', 'A', 'B2')",
+            )  # fmt: skip
+        return texts
+
+    def _add(self, name: str, xs: Sequence[float], ys: Sequence[float]) -> int:
+        x = np.asarray(xs, dtype=np.float64)
+        falling = np.flatnonzero(np.diff(x) < 0)
+        if falling.size:
+            at = float(x[falling[0] + 1])
+            raise DataError(f'the x of "{name}" fall at {at!r}', code="lookup-order",
+                            hint="put the points in ascending order of x")  # fmt: skip
+        self.program.tables.append(LookupTable(name, x, np.asarray(ys, dtype=np.float64)))
+        return len(self.program.tables) - 1
