@@ -1,0 +1,1 @@
+"""What is known: public numbers with their sources, and what is computed from them."""
