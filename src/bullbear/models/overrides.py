@@ -39,6 +39,8 @@ _OPTIONS = {
     "initial time": "the begin of the run stands in the model file",
 }
 _NAMED_CONSTANTS = 5
+SETTABLE = ("constant", "stock")
+"""Kinds of variables that may be set; setting a stock sets its initial value."""
 NOWHERE = Where()
 
 
@@ -195,9 +197,9 @@ def _setting(where: Where, name: str, value: str) -> Setting:
     return Setting(name.strip(), number, where)
 
 
-def _elements(setting: Setting, system: System) -> tuple[str, ...] | Finding:
+def _elements(setting: Setting, system: System) -> list[str] | Finding:
     """The elements that a setting means, or why it cannot be."""
-    name, elements = split_element(setting.name)
+    name, wanted = split_element(setting.name)
     key = canonical(name)
     if key in _OPTIONS:
         return Finding(
@@ -205,29 +207,27 @@ def _elements(setting: Setting, system: System) -> tuple[str, ...] | Finding:
         )
     variable = system.variables.get(key)
     if variable is None:
-        settable = [v.name for v in system.variables.values() if v.kind == "constant"]
-        hint = did_you_mean(name, settable)
-        return Finding("unknown-lever", f'the model has no constant "{name}"', setting.where, hint)
-    if variable.kind != "constant":
+        settable = [v.name for v in system.variables.values() if v.kind in SETTABLE]
+        return Finding(
+            "unknown-lever",
+            f'the model has no constant "{name}"',
+            setting.where,
+            did_you_mean(name, settable) or "`bullbear equations` lists what a model is made of",
+        )
+    if variable.kind not in SETTABLE:
         return _not_settable(setting.where, variable, system)
-    if not elements:
-        return variable.elements
-    wanted = _matched(setting.name)
-    for element in variable.elements:
-        if _matched(element) == wanted:
-            return (element,)
+    elements = dict(system.element_names(variable))
+    if not wanted:
+        return list(elements.values())
+    combination = tuple(canonical(part) for part in wanted)
+    if combination in elements:
+        return [elements[combination]]
     return Finding(
         "unknown-element",
-        f'"{variable.name}" has no element [{",".join(elements)}]',
+        f'"{variable.name}" has no element [{",".join(wanted)}]',
         setting.where,
-        "its elements are " + ", ".join(variable.elements),
+        "known: " + ", ".join(elements.values()),
     )
-
-
-def _matched(element: str) -> tuple[str, ...]:
-    """The form under which two spellings of one element are equal."""
-    name, elements = split_element(element)
-    return (canonical(name), *(canonical(part) for part in elements))
 
 
 def _not_settable(where: Where, variable: Variable, system: System) -> Finding:
@@ -260,8 +260,6 @@ def _constants_below(variables: Iterable[Variable], system: System) -> list[str]
         fresh = [name for name in reached if name not in seen and name in system.variables]
         seen.update(fresh)
         below = [system.variables[name] for name in fresh]
-        found += [
-            v.name for v in below if v.kind == "constant" and canonical(v.name) not in _OPTIONS
-        ]
+        found += [v.name for v in below if v.kind == "constant"]
         layer = [v for v in below if v.kind != "constant"]
     return found

@@ -70,13 +70,27 @@ def find_workspace(explicit: Path | None = None, start: Path | None = None) -> W
             )
         return Workspace(explicit.resolve())
     here = (start or Path.cwd()).resolve()
-    for folder in (here, *here.parents, _CHECKOUT, _BUNDLED):
+    for folder in (here, *here.parents):
+        if _is_workspace(folder):
+            return Workspace(folder)
+    return own_workspace()
+
+
+def own_workspace() -> Workspace:
+    """The workspace that came with bullbear: that of the checkout, or the one in the package.
+
+    Raises
+    ------
+    UsageError
+        If this installation has none.
+    """
+    for folder in (_CHECKOUT, _BUNDLED):
         if _is_workspace(folder):
             return Workspace(folder)
     raise UsageError(
-        f"no workspace at or above {here}, and none came with this installation",
+        "this installation of bullbear came without models",
         code="no-workspace",
-        hint="name one with --workspace, or give the path of a .toml or .mdl file",
+        hint="install it again, or give the path of a .toml or .mdl file",
     )
 
 
