@@ -153,7 +153,14 @@ def read_series(path: Path) -> Series:
         if row is not None:
             rows.append(row)
     if len(lines) == 1:
-        findings.append(Finding("no-rows", "no number below the header", Where(str(path), 1)))
+        findings.append(
+            Finding(
+                "no-rows",
+                "no number below the header",
+                Where(str(path), 1),
+                "add a row, or delete the file",
+            )
+        )
     findings += _order_faults(path, rows)
     if findings:
         raise data_error(sorted(findings, key=place_of))
@@ -291,8 +298,13 @@ def _observation(row: RowReader) -> Observation | None:
     found = Observation(
         time, value, day, published, quantity, unit, lower, upper, source, title, note, row.line
     )
+    return found if _time_fits(row, found) else None
+
+
+def _time_fits(row: RowReader, found: Observation) -> bool:
+    """Whether the time is its date or the middle of its period; if not, `row` gets the fault."""
     try:
-        expected = middle_of(*found.period) if found.period else decimal_year(day)
+        expected = middle_of(*found.period) if found.period else decimal_year(found.date)
     except ValueError:
         row.fault(
             "bad-date",
@@ -300,16 +312,17 @@ def _observation(row: RowReader) -> Observation | None:
             "note",
             "write period YYYY-MM-DD/YYYY-MM-DD",
         )
-        return None
-    if abs(time - expected) > TIME_TOLERANCE:
-        what = "middle of the period in the note" if found.period else f"date {day}"
+        return False
+    if abs(found.time - expected) > TIME_TOLERANCE:
+        what = "middle of the period in the note" if found.period else f"date {found.date}"
         row.fault(
             "time-not-date",
-            f"time {time!r} is not the {what}, {expected:.6f}",
+            f"time {found.time!r} is not the {what}, {expected:.6f}",
             "time",
             f"write {expected:.6f}, or begin the note with period YYYY-MM-DD/YYYY-MM-DD",
         )
-    return found
+    # A row with a wrong time still takes part in the checks of order.
+    return True
 
 
 def _order_faults(path: Path, rows: Sequence[Observation]) -> list[Finding]:
