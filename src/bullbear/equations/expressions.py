@@ -95,9 +95,7 @@ class Table:
     span: Span
 
 
-Expression: TypeAlias = (
-    Number | Missing | Text | Name | Call | Unary | Binary | Array | Table
-)
+Expression: TypeAlias = Number | Missing | Text | Name | Call | Unary | Binary | Array | Table
 
 
 def children(node: Expression) -> tuple[Expression, ...]:

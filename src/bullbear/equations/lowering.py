@@ -32,12 +32,12 @@ from bullbear.equations.expressions import (
 from bullbear.equations.functions import FUNCTIONS, Function
 from bullbear.equations.names import canonical, element_name
 from bullbear.equations.program import Builder, Level, Parameter, Program, State
+from bullbear.equations.scalar import MISSING
 from bullbear.equations.source import Source
 from bullbear.equations.system import CONTROL_NAMES, Definition, System, Variable
 from bullbear.equations.tables import Tables
 from bullbear.errors import DataError, EquationError, Finding, did_you_mean
 
-MISSING = -(2.0**109)  # Vensim's :NA:
 RUN, HELD, INITIAL = "run", "held", "initial"
 _BINARY = {
     "+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow", "=": "eq", "<>": "ne",

@@ -149,7 +149,9 @@ class _Memory:
         value, period = self.now(source), self.now(time)
         average = self._average(source, time, lambda m: m.discounted(source, time, initial))
         return self.add(
-            "div", self.add("sub", value, average), self.add("mul", period, self.add("abs", average))
+            "div",
+            self.add("sub", value, average),
+            self.add("mul", period, self.add("abs", average)),
         )
 
     def discounted(self, source: Expression, time: Expression, initial: Expression) -> int:
@@ -213,9 +215,7 @@ class _Memory:
 
         def finish(memory: _Memory) -> None:
             state = memory.state(leaves[0])
-            state.rate = memory.add(
-                "select", memory.now(condition), memory.now(source), leaves[0]
-            )
+            state.rate = memory.add("select", memory.now(condition), memory.now(source), leaves[0])
             state.initial = memory.start(initial)
 
         if fresh:

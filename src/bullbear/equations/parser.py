@@ -285,5 +285,3 @@ class _Parser:
 
     def _no_number(self) -> Expression:
         raise self.fault("expected a number")
-
-

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 INF, NAN = math.inf, math.nan
+MISSING = -(2.0**109)  # Vensim's :NA:
 
 
 def div(a: float, b: float) -> float:

@@ -31,7 +31,9 @@ class Source:
         except OSError as fault:
             reason = fault.strerror or str(fault)
             raise EquationError(
-                f"cannot read the equation file: {reason}", code="unreadable", where=Where(str(path))
+                f"cannot read the equation file: {reason}",
+                code="unreadable",
+                where=Where(str(path)),
             ) from fault
         try:
             text = data.decode("utf-8-sig")

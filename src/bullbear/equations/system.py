@@ -129,9 +129,7 @@ class System:
             }
             self._place(variable, elements, Definition(equation, bound, position))
 
-    def _place(
-        self, variable: Variable, elements: tuple[str, ...], definition: Definition
-    ) -> None:
+    def _place(self, variable: Variable, elements: tuple[str, ...], definition: Definition) -> None:
         other = variable.elements.get(elements)
         if other is not None:
             name = element_name(variable.name, tuple(map(self.ranges.spelled, elements)))

@@ -319,7 +319,9 @@ def _plain(name: str) -> str:
 
 
 def _indices(text: str | None) -> tuple[str, ...]:
-    return tuple(_plain(part.strip().rstrip("!")) for part in (text or "").split(",") if part.strip())
+    return tuple(
+        _plain(part.strip().rstrip("!")) for part in (text or "").split(",") if part.strip()
+    )
 
 
 def _mappings(text: str) -> tuple[Mapping, ...]:

@@ -115,6 +115,11 @@ class ModelDefinition(Table):
         default_factory=dict,
         description="Named totals of stocks that must not change during a run.",
     )
+    nonnegative: list[str] = Field(
+        default_factory=list,
+        description="Stocks of real things: one below zero stops the run, and the trust line "
+        "tells the smallest of them.",
+    )
     summary: Summary = Field(default_factory=Summary)
     plots: list[Plot] = Field(default_factory=list)
 

@@ -1,0 +1,314 @@
+"""A model: equations, scenarios and time bounds, ready to run."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from bullbear.equations.lowering import compile_system
+from bullbear.equations.names import canonical, split_element
+from bullbear.equations.program import Program
+from bullbear.equations.system import System
+from bullbear.equations.vensim import read_vensim
+from bullbear.errors import ModelError, UsageError, Where, did_you_mean
+from bullbear.models import diagnosis, trust
+from bullbear.models.definition import ModelDefinition, foreign_definition, load_definition
+from bullbear.models.events import locate
+from bullbear.models.overrides import (
+    Setting,
+    check_scenarios,
+    read_parameters,
+    resolve,
+    scenario_settings,
+)
+from bullbear.models.run import Provenance, Run
+from bullbear.models.scenarios import (
+    BASE,
+    Scenario,
+    find_scenario,
+    foreign_scenarios,
+    load_scenarios,
+)
+from bullbear.models.simulate import (
+    METHODS,
+    Grid,
+    Simulator,
+    Trajectory,
+    control_values,
+    grid_index,
+)
+from bullbear.models.versions import versions
+from bullbear.models.workspace import find_model
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# how far below zero rounding may take a stock, over its largest value
+_ROUNDING = 1e-9
+
+
+def load(path_or_name: str | Path | None = None, workspace: Path | None = None) -> Model:
+    """Read a model by its name in the workspace, or from a file.
+
+    Raises
+    ------
+    UsageError
+        If there is no such model.
+    ModelError, EquationError, DataError
+        If its files cannot be read; all faults at once.
+    """
+    argument = None if path_or_name is None else str(path_or_name)
+    file = find_model(argument, workspace)
+    if file.path.suffix == ".toml":
+        definition = load_definition(file.path)
+        system = System([read_vensim(path) for path in definition.sector_paths])
+        folder = definition.scenarios_folder
+        scenarios = load_scenarios(folder) if folder else foreign_scenarios()
+    else:
+        system = System([read_vensim(file.path)])
+        stocks = [v.name for v in system.variables.values() if v.kind == "stock"]
+        definition = foreign_definition(file.path, stocks)
+        scenarios = foreign_scenarios()
+    return Model(file.name, definition, system, compile_system(system), scenarios)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that can be run; nothing of it changes by running it."""
+
+    name: str
+    definition: ModelDefinition
+    system: System
+    program: Program
+    scenarios: Mapping[str, Scenario]
+
+    def __post_init__(self) -> None:
+        check_scenarios(self.scenarios, self.system)
+        wanted = [(n, "headline") for n in self.definition.headline]
+        wanted += [(e.variable, "events") for e in self.definition.events]
+        wanted += [(n, "nonnegative") for n in self.definition.nonnegative]
+        wanted += [(n, "conservation") for ns in self.definition.conservation.values() for n in ns]
+        for name, key in wanted:
+            self._outputs_named(name, key)
+
+    @cached_property
+    def hash(self) -> str:
+        """A short hash of everything in the model that decides its numbers."""
+        return self.program.digest()[:12]
+
+    # -- values and time ------------------------------------------------------------------------
+
+    def values(
+        self,
+        scenario: str = BASE,
+        overrides: Mapping[str, float] | None = None,
+        parameters: Path | None = None,
+    ) -> dict[str, float]:
+        """Constants that differ from the equations, by element; the last source wins.
+
+        Order: parameter set of the model, scenario, `parameters` file, `overrides`.
+        """
+        settings: list[Setting] = []
+        if self.definition.parameters_path is not None:
+            settings += read_parameters(self.definition.parameters_path)
+        settings += scenario_settings(find_scenario(self.scenarios, scenario))
+        if parameters is not None:
+            settings += read_parameters(parameters)
+        settings += [Setting(name, float(value)) for name, value in (overrides or {}).items()]
+        return resolve(settings, self.system)
+
+    def parameter_vector(self, values: Mapping[str, float]) -> npt.NDArray[np.float64]:
+        """All parameters, shape (parameter,), with `values` in their places."""
+        vector = self.program.defaults
+        constants, initials = self.program.parameter_index(), self.program.initial_index()
+        for name, value in values.items():
+            index = constants.get(name, initials.get(name))
+            if index is not None:
+                vector[index] = value
+        return vector
+
+    def grid(
+        self,
+        parameters: Sequence[float] | None = None,
+        time_step: float | None = None,
+        saveper: float | None = None,
+        final_time: float | None = None,
+    ) -> Grid:
+        """The time grid: of the model file, else of the equations, changed by what is given."""
+        bounds = self.definition.time
+        if bounds is not None:
+            known = {"initial": bounds.initial, "final": bounds.final, "step": bounds.step,
+                     "saveper": bounds.saveper or bounds.step}  # fmt: skip
+        else:
+            found = control_values(
+                self.program, self.program.defaults.tolist() if parameters is None else parameters
+            )
+            known = {"initial": found["initial_time"], "final": found["final_time"],
+                     "step": found["time_step"], "saveper": found["saveper"]}  # fmt: skip
+        if time_step is not None and saveper is None and known["saveper"] == known["step"]:
+            saveper = time_step  # a model that saves every step goes on doing so
+        given = {"step": time_step, "saveper": saveper, "final": final_time}
+        return Grid(**(known | {k: v for k, v in given.items() if v is not None}))
+
+    # -- running --------------------------------------------------------------------------------
+
+    def run(
+        self,
+        scenario: str = BASE,
+        overrides: Mapping[str, float] | None = None,
+        *,
+        parameters: Path | None = None,
+        method: str | None = None,
+        time_step: float | None = None,
+        saveper: float | None = None,
+        final_time: float | None = None,
+    ) -> Run:
+        """Simulate one scenario.
+
+        Raises
+        ------
+        UsageError
+            For an unknown scenario, constant or method, or a grid that does not fit.
+        SimulationError
+            If a variable is no longer finite, or a stock that must not goes below zero.
+        """
+        method = self._method(method)
+        values = self.values(scenario, overrides, parameters)
+        vector = self.parameter_vector(values).tolist()
+        grid = self.grid(vector, time_step, saveper, final_time)
+        horizon = max(grid.final, self._horizon(grid))
+        long_grid = Grid(grid.initial, horizon, grid.step, grid.saveper)
+        begin = clock.perf_counter()
+        found = self._simulator.run(long_grid, method, vector, save_until=grid.final)
+        seconds = clock.perf_counter() - begin
+        self._refuse(found, grid, vector)
+        return Run(
+            results=self._frame(found),
+            events=self._events(found),
+            horizon=horizon,
+            trust=self._trust(found, grid, method, vector),
+            provenance=Provenance(
+                self.name, self.hash, scenario, values, method, grid.step, grid.saveper,
+                grid.final, "numpy", versions(),
+            ),
+            seconds=seconds,
+        )  # fmt: skip
+
+    def _method(self, method: str | None) -> str:
+        chosen = method or self.definition.method
+        if chosen not in METHODS:
+            raise UsageError(f'unknown method "{chosen}"', code="method",
+                             hint="known: " + ", ".join(METHODS))  # fmt: skip
+        return chosen
+
+    def _horizon(self, grid: Grid) -> float:
+        bounds = self.definition.time
+        return grid.final if bounds is None or bounds.horizon is None else bounds.horizon
+
+    @cached_property
+    def _simulator(self) -> Simulator:
+        watched = [self.program.outputs[self._outputs_named(e.variable, "events")[0]]
+                   for e in self.definition.events]  # fmt: skip
+        return Simulator(self.program, list(self.program.outputs.values()), watched)
+
+    @cached_property
+    def _headline_names(self) -> list[str]:
+        return [o for n in self.definition.headline for o in self._outputs_named(n, "headline")]
+
+    @cached_property
+    def _headline_simulator(self) -> Simulator:
+        return Simulator(self.program, [self.program.outputs[n] for n in self._headline_names], [])
+
+    def _outputs_named(self, name: str, key: str) -> list[str]:
+        """Element names of a variable that the model file speaks of."""
+        base, elements = split_element(name)
+        variable = self.system.variables.get(canonical(base))
+        if variable is None:
+            raise ModelError(
+                f'{key} names "{name}", which is no variable of the model', code="unknown-variable",
+                where=Where(str(self.definition.path)),
+                hint=did_you_mean(base, self.system.known_names()),
+            )  # fmt: skip
+        names = dict(self.system.element_names(variable))
+        wanted = tuple(map(canonical, elements))
+        return [names[wanted]] if wanted in names else list(names.values())
+
+    # -- what is made of a trajectory -----------------------------------------------------------
+
+    def _frame(self, found: Trajectory) -> pd.DataFrame:
+        import pandas as pd
+
+        index = pd.Index(found.times, name="time")
+        return pd.DataFrame(found.values, index=index, columns=list(self.program.outputs))
+
+    def _events(self, found: Trajectory) -> dict[str, float | None]:
+        return {
+            event.name: locate(event, found.step_times, found.monitored[:, column])
+            for column, event in enumerate(self.definition.events)
+        }
+
+    def _trust(
+        self, found: Trajectory, grid: Grid, method: str, vector: Sequence[float]
+    ) -> trust.Trust:
+        names = self._headline_names
+        finer = self._headline_simulator.run(grid.finer(), method, vector)
+        columns = [list(self.program.outputs).index(name) for name in names]
+        error, worst = trust.step_error(names, found.values[:, columns], finer.values)
+        last = grid_index(grid, grid.final) + 1
+        stocks = self._watched_stocks or self._named_stocks
+        return trust.Trust(
+            error if names else None,
+            worst,
+            trust.conservation_error(self._totals, found.states),
+            trust.smallest_stock(stocks, found.step_times[:last], found.states[:last]),
+        )
+
+    @cached_property
+    def _named_stocks(self) -> dict[int, str]:
+        """Positions and names of the stocks of the equations."""
+        states = enumerate(self.program.states)
+        return {i: s.name for i, s in states if s.kind == "stock" and not s.hidden}
+
+    @cached_property
+    def _watched_stocks(self) -> dict[int, str]:
+        """The stocks that must not go below zero."""
+        names = {o for n in self.definition.nonnegative for o in self._outputs_named(n, "")}
+        return {i: name for i, name in self._named_stocks.items() if name in names}
+
+    @cached_property
+    def _totals(self) -> dict[str, list[int]]:
+        """Positions of the stocks of every conserved total."""
+        position = {s.name: i for i, s in enumerate(self.program.states)}
+        return {
+            total: [position[o] for n in names for o in self._outputs_named(n, "conservation")]
+            for total, names in self.definition.conservation.items()
+        }
+
+    def _refuse(self, found: Trajectory, grid: Grid, vector: Sequence[float]) -> None:
+        """Stop at the first value that no stock may have."""
+        parts = (self.system, self.program, grid, vector)
+        if not np.isfinite(found.values).all() or not np.isfinite(found.states[-1]).all():
+            rows = np.flatnonzero(~np.isfinite(found.values).all(axis=1))
+            step = int(rows[0]) * grid.every if rows.size else max(len(found.states) - 2, 0)
+            time = float(found.step_times[step])
+            raise diagnosis.not_finite(*parts, time, found.states[step].tolist())
+        self._refuse_negative(found, parts)
+
+    def _refuse_negative(
+        self, found: Trajectory, parts: tuple[System, Program, Grid, Sequence[float]]
+    ) -> None:
+        for position in self._watched_stocks:
+            column = found.states[:, position]
+            below = np.flatnonzero(column < -_ROUNDING * np.max(np.abs(column)))
+            if below.size:
+                step = int(below[0])
+                raise diagnosis.negative(
+                    *parts, float(found.step_times[step]), found.states[step].tolist(), position
+                )
