@@ -125,6 +125,21 @@ def read_parameters(path: Path) -> list[Setting]:
     return list(settings.values())
 
 
+def parse_settings(texts: Iterable[str]) -> dict[str, float]:
+    """Several settings by name as spelled, in the order in which they are to be made.
+
+    Raises
+    ------
+    UsageError
+        As `parse_setting` does.
+    """
+    values: dict[str, float] = {}
+    for setting in map(parse_setting, texts):
+        values.pop(setting.name, None)  # set again, it comes after what was set in between
+        values[setting.name] = setting.value
+    return values
+
+
 def scenario_settings(scenario: Scenario) -> list[Setting]:
     """The levers of a scenario, in the order in which they are set."""
     return [
@@ -146,21 +161,19 @@ def check_scenarios(scenarios: Mapping[str, Scenario], system: System) -> None:
         for scenario in scenarios.values()
         for setting in scenario_settings(scenario)
     }
-    resolve(settings.values(), system, ModelError)
+    resolve(settings.values(), system)
 
 
-def resolve(
-    settings: Iterable[Setting], system: System, kind: type[BullbearError] = UsageError
-) -> dict[str, float]:
+def resolve(settings: Iterable[Setting], system: System) -> dict[str, float]:
     """The values by element, `Name[A,B]` in the spelling of the equations; the last one wins.
 
     Names are matched as Vensim does.  A name without elements means all its elements.
 
     Raises
     ------
-    UsageError, or the `kind` asked for
-        If a name is unknown, or is a lookup or an equation; all faults at once, each with the
-        constants that could be set instead.
+    ModelError, DataError, UsageError
+        If a name of a scenario file, a parameter file or the command is unknown, or is a lookup or
+        an equation; all faults at once, each with the constants that could be set instead.
     """
     values: dict[str, float] = {}
     findings: list[Finding] = []
@@ -171,8 +184,15 @@ def resolve(
         else:
             values.update(dict.fromkeys(found, setting.value))
     if findings:
-        raise faults(findings, kind)
+        raise faults(findings, _kind(findings[0].where))
     return values
+
+
+def _kind(where: Where) -> type[BullbearError]:
+    """Whose fault a name is that stands there."""
+    if where.file is None:
+        return UsageError
+    return ModelError if where.file.endswith(".toml") else DataError
 
 
 def _check_columns(file: Path, columns: Iterable[str]) -> None:

@@ -17,6 +17,7 @@ from bullbear.models.overrides import (
     check_scenarios,
     parse_number,
     parse_setting,
+    parse_settings,
     read_parameters,
     resolve,
 )
@@ -101,6 +102,12 @@ def test_the_last_setting_wins_whether_by_element_or_for_all(system: System) -> 
     one, whole = Setting("share[A]", 1), Setting("share", 2)
     assert resolve([one, whole], system) == {"share[A]": 2, "share[B]": 2}
     assert resolve([whole, one], system) == {"share[A]": 1, "share[B]": 2}
+
+
+def test_settings_of_a_command_keep_their_order(system: System) -> None:
+    values = parse_settings(["share=1", "share[A]=2", "share=3"])
+    settings = [Setting(name, value) for name, value in values.items()]
+    assert resolve(settings, system) == {"share[A]": 3, "share[B]": 3}
 
 
 def test_setting_a_stock_sets_its_initial_value(system: System) -> None:
@@ -189,7 +196,7 @@ def test_an_unknown_name_in_a_parameter_file_has_its_line(tmp_path: Path, system
     file = tmp_path / "set.csv"
     file.write_text("name,value\nreference,6\nrefernce 2,6\n")
     with pytest.raises(DataError) as caught:
-        resolve(read_parameters(file), system, DataError)
+        resolve(read_parameters(file), system)
     assert str(caught.value.where) == f"{file}:3"
     assert '"reference"' in caught.value.hint
 
