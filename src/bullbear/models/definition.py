@@ -120,7 +120,6 @@ class ModelDefinition(Table):
         description="Stocks of real things: one below zero stops the run, and the trust line "
         "tells the smallest of them.",
     )
-    nonnegative: bool = Field(True, description="A run ends with an error at a stock below zero.")
     summary: Summary = Field(default_factory=Summary)
     plots: list[Plot] = Field(default_factory=list)
 
@@ -171,10 +170,10 @@ def load_definition(path: Path) -> ModelDefinition:
 def foreign_definition(path: Path, stocks: Iterable[str]) -> ModelDefinition:
     """The definition of a file that has none: one scenario `base`, a summary of its stocks.
 
-    Stocks of such a file may be anything, a position or a debt among them, and so go below zero.
+    Its stocks may be anything, a position or a debt among them, and so may go below zero.
     """
     definition = ModelDefinition(
-        title=path.stem, sectors=[path.name], headline=list(stocks), time=None, nonnegative=False
+        title=path.stem, sectors=[path.name], headline=list(stocks), time=None
     )
     definition._path = path
     return definition
