@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bullbear.equations.printers.python import PythonCode, StepFunction
-from bullbear.equations.program import Program, State
+from bullbear.equations.program import Program
 from bullbear.errors import UsageError
 from bullbear.models.definition import divides
 
@@ -134,8 +134,8 @@ class Simulator:
             if k == grid.steps or not math.isfinite(sum(state)):
                 break
             state = advance(t, state, found)
-        every = np.arange(len(saved)) * grid.every
-        step_times = grid.initial + grid.step * np.arange(len(states))
+        every = np.arange(len(saved), dtype=np.float64) * grid.every
+        step_times = grid.initial + grid.step * np.arange(len(states), dtype=np.float64)
         return Trajectory(
             grid.initial + grid.step * every,
             np.array(saved, dtype=np.float64).reshape(len(saved), -1),
@@ -165,7 +165,9 @@ def grid_index(grid: Grid, time: float) -> int:
 Move = Callable[[StepFunction, float, list[float], Sequence[float], float], list[float]]
 
 
-def _euler(_: StepFunction, t: float, s: list[float], r: Sequence[float], dt: float) -> list[float]:
+def _euler(
+    _: StepFunction, __: float, s: list[float], r: Sequence[float], dt: float
+) -> list[float]:
     return [a + dt * b for a, b in zip(s, r)]  # noqa: B905 - rates carry more behind the states
 
 
@@ -191,8 +193,7 @@ def _rk4_holding(positions: frozenset[int]) -> Move:
         step: StepFunction, t: float, s: list[float], r: Sequence[float], dt: float
     ) -> list[float]:
         def still(t: float, h: float, at: Sequence[float]) -> tuple[float, ...]:
-            rates = step(t, h, [s[i] if i in positions else a for i, a in enumerate(at)])
-            return rates
+            return step(t, h, [s[i] if i in positions else a for i, a in enumerate(at)])
 
         return _rk4(still, t, s, r, dt)
 
@@ -212,10 +213,10 @@ class Discrete:
             if state.kind == "sample":
                 self.samples.append(index)
             elif state.kind == "fixed":
-                self.buffers[index] = self._buffer(state, index, next(delays), dt)
+                self.buffers[index] = self._buffer(index, next(delays), dt)
         self.positions = frozenset([*self.samples, *self.buffers])
 
-    def _buffer(self, state: State, index: int, delay: float, dt: float) -> deque[float]:
+    def _buffer(self, index: int, delay: float, dt: float) -> deque[float]:
         """What leaves after 1, 2, ... steps; a delay below half a step still takes one."""
         steps = max(1, math.floor(delay / dt + 0.5)) if math.isfinite(delay) else 1
         return deque([self.start[index]] * (steps - 1))
