@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -151,7 +152,7 @@ class ModelDefinition(Table):
         return None if self.scenarios is None else self._beside(self.scenarios)
 
     def _beside(self, relative: str) -> Path:
-        return Path(self._path.parent, relative)
+        return Path(os.path.normpath(self._path.parent / relative))
 
 
 def load_definition(path: Path) -> ModelDefinition:

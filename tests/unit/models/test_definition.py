@@ -72,10 +72,12 @@ def line_of(text: str, beginning: str) -> int:
 
 
 def test_paths_are_relative_to_the_model_file(tmp_path: Path) -> None:
-    definition = load_definition(written(tmp_path / "", GOOD))
-    assert definition.sector_paths[0] == tmp_path / "../equations/toy/one.mdl"
-    assert definition.parameters_path == tmp_path / "../calibration/parameters.csv"
-    assert definition.scenarios_folder == tmp_path / "scenarios"
+    models = tmp_path / "models"
+    models.mkdir()
+    definition = load_definition(written(models, GOOD))
+    assert definition.sector_paths[0] == tmp_path / "equations" / "toy" / "one.mdl"
+    assert definition.parameters_path == tmp_path / "calibration" / "parameters.csv"
+    assert definition.scenarios_folder == models / "scenarios"
 
 
 def test_events_last_as_long_as_they_say(tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+"""Arguments and options that several commands have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bullbear.errors import UsageError
+
+if TYPE_CHECKING:
+    from bullbear.models.model import Model
+    from bullbear.models.workspace import ModelFile
+
+ModelArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="MODEL",
+        help="A name under models/, or the path of a .toml, .mdl, .xmile or .stmx file. "
+        "Left out, the model of the workspace.",
+        show_default=False,
+    ),
+]
+ScenarioOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scenario",
+        metavar="NAME",
+        help="Conditions of the run, as `bullbear scenarios` lists them; may be given again.",
+        show_default=False,
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar='"NAME=VALUE"',
+        help='Replaces a constant or the initial value of a stock, as in "alpha multiplier=0.3" '
+        'or "Name[Element]=1"; may be given again.',
+        show_default=False,
+    ),
+]
+ParametersOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--parameters",
+        metavar="FILE",
+        help="A CSV with the columns name and value, or the folder of a fit; wins over the "
+        "scenario and loses against --set.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON object on standard output, nothing else there.")
+]
+
+
+def load_model(ctx: typer.Context, argument: str | None) -> Model:
+    """The model that a command's argument means."""
+    import bullbear
+
+    return bullbear.load(model_file(ctx, argument).path)
+
+
+def model_file(ctx: typer.Context, argument: str | None) -> ModelFile:
+    """The file that a command's argument means, looked for in the workspace asked for.
+
+    A path below the working directory is relative to it, and so are the places in messages.
+    """
+    from bullbear.models.workspace import find_model
+
+    file = find_model(argument, ctx.find_root().obj)
+    here = Path.cwd()
+    if file.path.is_absolute() and file.path.is_relative_to(here):
+        return replace(file, path=file.path.relative_to(here))
+    return file
+
+
+def positive(name: str, value: float | None) -> None:
+    """Refuse a time that is not a finite number above zero."""
+    if value is not None and not 0 < value < float("inf"):
+        raise UsageError(
+            f"{name} must be a number above zero, not {value:g}",
+            code="bad-number",
+            hint=f"for example {name} 0.0625",
+        )

@@ -1,0 +1,232 @@
+"""`bullbear run`: simulate scenarios; numbers, a table and plots."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bullbear.cli.options import (
+    JsonOption,
+    ModelArgument,
+    ParametersOption,
+    ScenarioOption,
+    SetOption,
+    load_model,
+    positive,
+)
+from bullbear.cli.output import check_writable, note, say, say_json, staged, width
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bullbear.models.model import Model
+    from bullbear.models.run import Run
+    from bullbear.models.scenarios import Scenario
+
+
+class Method(StrEnum):
+    """Ways to step."""
+
+    EULER = "euler"
+    RK4 = "rk4"
+
+
+class Engine(StrEnum):
+    """Who computes: bullbear itself, or PySD as an independent witness."""
+
+    NUMPY = "numpy"
+    PYSD = "pysd"
+
+
+def command(
+    ctx: typer.Context,
+    model: ModelArgument = None,
+    scenario: ScenarioOption = None,
+    settings: SetOption = None,
+    parameters: ParametersOption = None,
+    method: Annotated[
+        Method | None,
+        typer.Option(help="How to step; the model file says it if left out.", show_default=False),
+    ] = None,
+    time_step: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="The step in the model's unit of time.", show_default=False),
+    ] = None,
+    saveper: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="How often results are kept: a whole number of steps.",
+            show_default=False,
+        ),
+    ] = None,
+    final_time: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="The end of the run, as in 2030.", show_default=False),
+    ] = None,
+    engine: Annotated[
+        Engine,
+        typer.Option(help="pysd lets PySD compute the same equations, slowly, as a witness."),
+    ] = Engine.NUMPY,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")] = Path(
+        "bullbear-out/run"
+    ),
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate a model under one or more scenarios.
+
+    \b
+    bullbear run
+    bullbear run --scenario base --scenario bear --scenario bull --out results
+    bullbear run --scenario bear --set "alpha multiplier=0.5" --final-time 2030
+    bullbear run my.mdl --method rk4 --time-step 0.25 --json
+
+    Writes one CSV per scenario (the time first, then every stock, flow, auxiliary and constant)
+    and plots, and shows a table of what happened. Nothing is written unless all scenarios asked
+    for have run.
+    """
+    from bullbear.models.overrides import parse_settings
+
+    positive("--time-step", time_step)
+    positive("--saveper", saveper)
+    check_writable(out)
+    loaded = load_model(ctx, model)
+    picked = _pick(loaded, scenario)
+    overrides = parse_settings(settings or ())
+    simulate = _simulator(engine, loaded)
+    runs = {
+        one.slug: simulate(
+            one.slug,
+            overrides,
+            parameters=parameters,
+            method=method.value if method else None,
+            time_step=time_step,
+            saveper=saveper,
+            final_time=final_time,
+        )
+        for one in _watched(picked)
+    }
+    files = _write(loaded, runs, out)
+    if as_json:
+        say_json(_report(loaded, runs, out))
+    else:
+        _show(loaded, runs, files)
+
+
+def csv_text(results: pd.DataFrame) -> str:
+    """The table of a run as CSV: time first, floats so that they read back exactly, LF."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["time", *results.columns])
+    values = results.to_numpy(dtype=float).tolist()
+    for moment, row in zip(results.index.tolist(), values, strict=True):
+        writer.writerow([repr(float(moment)), *map(repr, row)])
+    return buffer.getvalue()
+
+
+def _pick(model: Model, names: list[str] | None) -> list[Scenario]:
+    """The scenarios asked for, each once; the canonical one where none is named."""
+    from bullbear.models.scenarios import find_scenario
+
+    asked = names or [model.definition.canonical]
+    return [find_scenario(model.scenarios, name) for name in dict.fromkeys(asked)]
+
+
+def _simulator(engine: Engine, model: Model) -> Callable[..., Run]:
+    if engine is Engine.NUMPY:
+        return model.run
+    from bullbear.models.witness import run_witness
+
+    return partial(run_witness, model)
+
+
+def _watched(scenarios: list[Scenario]) -> Iterable[Scenario]:
+    """The scenarios, with a progress bar where somebody watches several of them."""
+    if len(scenarios) < 2 or not sys.stderr.isatty():
+        return scenarios
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(scenarios, "running", console=Console(stderr=True), transient=True)
+
+
+def _write(model: Model, runs: Mapping[str, Run], out: Path) -> list[Path]:
+    """The files of all runs, put into place together."""
+    with staged(out) as scratch:
+        for slug, run in runs.items():
+            text = csv_text(run.results)
+            (scratch / f"{slug}.csv").write_text(text, encoding="utf-8", newline="\n")
+        if find_spec("bullbear.report"):
+            from bullbear.report.plots import write_run_plots
+
+            write_run_plots(runs, model.definition, scratch)
+        names = sorted(file.name for file in scratch.iterdir())
+    return [out / name for name in names]
+
+
+def _show(model: Model, runs: Mapping[str, Run], files: list[Path]) -> None:
+    if find_spec("bullbear.report"):
+        from rich.console import Console
+
+        from bullbear.report.tables import run_summary
+
+        Console(width=width(), highlight=False).print(run_summary(runs, model.definition))
+    else:
+        for run in runs.values():
+            say(str(run))
+    note("wrote " + ", ".join(str(file) for file in files))
+
+
+def _report(model: Model, runs: Mapping[str, Run], out: Path) -> dict[str, Any]:
+    """The JSON object of the command."""
+    provenance = next(iter(runs.values())).provenance
+    years = model.definition.summary.years
+    return {
+        "ok": True,
+        "model": provenance.model,
+        "hash": provenance.hash,
+        "method": provenance.method,
+        "time_step": provenance.time_step,
+        "saveper": provenance.saveper,
+        "engine": provenance.engine,
+        "seconds": sum(run.seconds for run in runs.values()),
+        "scenarios": {
+            slug: {
+                "file": out / f"{slug}.csv",
+                "events": run.events,
+                "horizon": run.horizon,
+                "at": _at(run, years),
+                "trust": _trust(run),
+            }
+            for slug, run in runs.items()
+        },
+        "versions": provenance.versions,
+    }
+
+
+def _at(run: Run, years: Iterable[float]) -> dict[str, Mapping[str, float]]:
+    """All values at each year within the run, and at its end."""
+    rows = {f"{year:g}": run.at(year) for year in years}
+    last = float(run.results.index[-1])
+    return {year: values for year, values in rows.items() if values} | {"end": run.at(last)}
+
+
+def _trust(run: Run) -> dict[str, Any]:
+    trust = run.trust
+    smallest = trust.smallest_stock
+    return {
+        "step_error": trust.step_error,
+        "conservation_error": trust.conservation_error,
+        "smallest_stock": smallest
+        and {"name": smallest.name, "value": smallest.value, "time": smallest.time},
+        "trusted": trust.trusted,
+    }
