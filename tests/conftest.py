@@ -68,3 +68,99 @@ def bullbear(tmp_path: Path) -> Callable[..., Outcome]:
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     return call
+
+
+TOY = {
+    "equations/toy/stocks.mdl": """\
+{UTF-8}
+pool: Near, Far ~~ Two places.|
+Tank[pool] = INTEG(inflow[pool] - outflow[pool], initial content) ~ Litre ~ What is in a tank.|
+Drain = INTEG(SUM(outflow[pool!]) - SUM(inflow[pool!]), 0) ~ Litre ~ What has left the tanks.|
+initial content = 100 ~ Litre ~ Content at the start.|
+""",
+    "equations/toy/flows.mdl": """\
+{UTF-8}
+inflow[pool] = Drain * pump share / time constant ~ Litre/Year ~ Pumped back.|
+outflow[pool] = leak multiplier * wear table(Time / one year) * Tank[pool] / time constant
+	~ Litre/Year
+	~ Leaks out.|
+leak multiplier = 1 ~ Dmnl ~ Lever.|
+pump share = 0 ~ Dmnl ~ Lever.|
+time constant = 2 ~ Year ~ How long the content stays.|
+one year = 1 ~ Year ~ Unit converter.|
+wear table((2020,1),(2040,2)) ~ Dmnl ~ Older tanks leak more.|
+""",
+    "models/toy.toml": """\
+title = "Two tanks"
+sectors = ["../equations/toy/stocks.mdl", "../equations/toy/flows.mdl"]
+parameters = "../calibration/parameters.csv"
+scenarios = "scenarios"
+headline = ["Tank", "Drain"]
+nonnegative = ["Tank"]
+
+[time]
+unit = "Year"
+initial = 2020
+final = 2024
+step = 0.03125
+saveper = 0.25
+horizon = 2030
+
+[[events]]
+name = "half-empty"
+variable = "Tank[Near]"
+below = 50
+
+[conservation]
+water = ["Tank", "Drain"]
+
+[summary]
+years = [2021, 2022.5]
+""",
+    "models/scenarios/base.toml": 'title = "As it is"\nstory = "Nothing changes."\n',
+    "models/scenarios/leaky.toml": """\
+title = "A bigger hole"
+mechanism = "m1"
+story = "Twice as much leaks out."
+inherits = "holes"
+[levers]
+"leak multiplier" = 2
+""",
+    "models/scenarios/holes.toml": """\
+title = "Parent of all holes"
+abstract = true
+[levers]
+"pump share" = 0.1
+""",
+    "calibration/parameters.csv": "name,unit,value,class\ntime constant,Year,2.5,lever\n",
+}
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small workspace with the model `toy`; the working directory while the test runs."""
+    for name, text in TOY.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def cli(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Outcome]:
+    """Runs `bullbear ARGUMENTS` in this process, which is quicker than a process of its own."""
+    from bullbear.cli.main import main
+
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return Outcome(int(left.value.code or 0), said.out, said.err)
+
+    return call

@@ -41,8 +41,8 @@ def command(
     bullbear export numerai --to numerai.mdl
     bullbear export --scenario bear --to bear.mdl
 
-    The file runs in Vensim and in PySD. Sectors are joined, tables from other files written in, the time bounds of the model file added,
-    and initial values written as floats.
+    The file runs in Vensim and in PySD. Sectors are joined, tables from other files written in,
+    the time bounds of the model file added, and initial values written as floats.
     """
     if to.suffix.lower() != ".mdl":
         raise UsageError(

@@ -79,12 +79,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     0 done; 1 the model, the data or the problem is at fault; 2 usage; 130 interrupted.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
+    stdout = sys.stdout
     try:
         code = _invoke(words)
-        sys.stdout.flush()
+        stdout.flush()
     except BrokenPipeError:
         # Whoever read the output has gone; the rest of it goes nowhere without a complaint.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
         code = 0
     sys.exit(code)
 
@@ -98,8 +99,8 @@ def _invoke(words: list[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
-    except BrokenPipeError:
-        raise
+    except SystemExit as left:  # how typer answers a broken pipe
+        raise BrokenPipeError from left
     except Exception as error:
         if not hasattr(error, "format_message"):  # not one of typer's: a fault of the program
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -78,11 +79,25 @@ def model_file(ctx: typer.Context, argument: str | None) -> ModelFile:
     return file
 
 
-def positive(name: str, value: float | None) -> None:
-    """Refuse a time that is not a finite number above zero."""
-    if value is not None and not 0 < value < float("inf"):
+def check_times(time_step: float | None, saveper: float | None, final_time: float | None) -> None:
+    """Refuse steps that are not above zero, and what is no finite number.
+
+    Raises
+    ------
+    UsageError
+        Naming the option.
+    """
+    steps = {"--time-step": time_step, "--saveper": saveper}
+    for option, value in steps.items():
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise UsageError(
+                f"{option} must be a number above zero, not {value:g}",
+                code="bad-number",
+                hint=f"for example {option} 0.0625",
+            )
+    if final_time is not None and not math.isfinite(final_time):
         raise UsageError(
-            f"{name} must be a number above zero, not {value:g}",
+            f"--final-time must be a finite number, not {final_time:g}",
             code="bad-number",
-            hint=f"for example {name} 0.0625",
+            hint="for example --final-time 2030",
         )

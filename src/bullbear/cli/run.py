@@ -20,8 +20,8 @@ from bullbear.cli.options import (
     ParametersOption,
     ScenarioOption,
     SetOption,
+    check_times,
     load_model,
-    positive,
 )
 from bullbear.cli.output import check_writable, note, say, say_json, staged, width
 
@@ -96,8 +96,7 @@ def command(
     """
     from bullbear.models.overrides import parse_settings
 
-    positive("--time-step", time_step)
-    positive("--saveper", saveper)
+    check_times(time_step, saveper, final_time)
     check_writable(out)
     loaded = load_model(ctx, model)
     picked = _pick(loaded, scenario)
