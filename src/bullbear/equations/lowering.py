@@ -149,6 +149,10 @@ class Lowering:
         place = (context.name, node.span.start, tuple(sorted(context.bound.items())))
         return self._memories.setdefault(place, [])
 
+    def memories_in(self, name: str) -> int:
+        """How many calls with memory an element's equation has so far."""
+        return sum(1 for place in self._memories if place[0] == name)
+
     # -- one element of a variable --------------------------------------------------------------
 
     def value(

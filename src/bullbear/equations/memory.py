@@ -76,8 +76,10 @@ class _Memory:
         memory = self.lowering.memory_of(self.node, self.context)
         fresh = not memory
         if fresh:
+            # counted, not placed: a hash of the model must not change with a comment
+            number = self.lowering.memories_in(self.context.name)
             for stage in range(count):
-                name = f"{self.context.name}#{self.node.name}@{self.node.span.start}.{stage + 1}"
+                name = f"{self.context.name}#{self.node.name}{number}.{stage + 1}"
                 memory.append(self.lowering.new_state(State(name, kind, hidden=True)))
         return [self.add("state", data=index) for index in memory], fresh
 

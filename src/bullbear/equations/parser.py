@@ -28,12 +28,12 @@ from bullbear.equations.tokens import SyntaxFault, Token, tokenize
 
 # Operators from loose to tight; unary signs stand between products and powers, so that
 # -2^2 is -(2^2); operators of one rank are read from left to right.
-_BINDING = {
+BINDING = {
     ":OR:": 1, ":AND:": 2,
     "=": 4, "<>": 4, "<": 4, "<=": 4, ">": 4, ">=": 4,
     "+": 5, "-": 5, "*": 6, "/": 6, "^": 8,
 }  # fmt: skip
-_PREFIX = {":NOT:": 3, "-": 7, "+": 7}
+PREFIX = {":NOT:": 3, "-": 7, "+": 7}
 
 
 def parse_expression(text: str, start: int = 0, end: int | None = None) -> Expression:
@@ -123,7 +123,7 @@ class _Parser:
         left = self.prefixed()
         while True:
             token = self.here
-            power = _BINDING.get(token.text, 0) if token.kind in ("symbol", "keyword") else 0
+            power = BINDING.get(token.text, 0) if token.kind in ("symbol", "keyword") else 0
             if power == 0 or power <= floor:
                 return left
             self.take()
@@ -132,9 +132,9 @@ class _Parser:
 
     def prefixed(self) -> Expression:
         token = self.here
-        if token.kind in ("symbol", "keyword") and token.text in _PREFIX:
+        if token.kind in ("symbol", "keyword") and token.text in PREFIX:
             self.take()
-            operand = self.expression(_PREFIX[token.text])
+            operand = self.expression(PREFIX[token.text])
             return Unary(token.text, operand, Span(token.span.start, operand.span.end))
         return self.primary()
 
