@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TypeAlias
 
@@ -158,6 +158,23 @@ class Builder:
     def __init__(self) -> None:
         self.program = Program()
         self._known: dict[tuple[str, tuple[int, ...], Data], int] = {}
+
+    @classmethod
+    def onto(cls, program: Program) -> Builder:
+        """A builder that appends to a copy of `program`, whose statements keep their places."""
+        builder = cls()
+        copy = builder.program
+        copy.nodes += program.nodes
+        copy.levels += program.levels
+        copy.states += [replace(state) for state in program.states]
+        copy.parameters += program.parameters
+        copy.tables += program.tables
+        copy.outputs |= program.outputs
+        copy.controls |= program.controls
+        for index, node in enumerate(copy.nodes):
+            data = repr(node.data) if isinstance(node.data, float) else node.data
+            builder._known[node.op, node.args, data] = index
+        return builder
 
     def add(self, op: str, *args: int, data: Data = None) -> int:
         """The statement `op(args)`; constant arguments are worked out at once."""
