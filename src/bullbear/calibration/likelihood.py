@@ -82,7 +82,7 @@ def interval(h: Array, lower: Array, upper: Array, scale: Array) -> Terms:
 
 
 def _log_density(z: Array) -> Array:
-    return -0.5 * z**2 - _HALF_LOG_2PI
+    return np.asarray(-0.5 * z**2 - _HALF_LOG_2PI, dtype=np.float64)
 
 
 def student_t(h: Array, y: Array, scale: Array, freedom: Array) -> Terms:
