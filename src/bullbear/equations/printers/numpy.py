@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,15 @@ class NumpyCode:
     def prepare(
         self, parameters: Sequence[Values], controls: Mapping[str, float]
     ) -> tuple[tuple[Values, ...], dict[str, ArrayFunction]]:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            start, functions = self._prepare(
+                [np.float64(p) if np.ndim(p) == 0 else p for p in parameters],
+                {name: np.float64(value) for name, value in controls.items()},
+            )
+        return start, functions
+
+    @cached_property
+    def _prepare(self) -> Callable[..., tuple[tuple[Values, ...], dict[str, ArrayFunction]]]:
         space: dict[str, Any] = {name: getattr(np, name) for name in _FUNCTIONS}
         space |= {"nan": np.nan, "inf": np.inf}
         for index, table in enumerate(self.program.tables):
@@ -66,12 +76,7 @@ class NumpyCode:
                 space[f"lookup_{kind}_{index}"] = make(table)
         text = source(self.program, DIALECT, self.groups)
         exec(compile(text, "<equations, numpy>", "exec"), space)
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            start, functions = space["prepare"](
-                [np.float64(p) if np.ndim(p) == 0 else p for p in parameters],
-                {name: np.float64(value) for name, value in controls.items()},
-            )
-        return start, functions
+        return space["prepare"]  # type: ignore[no-any-return]
 
 
 # -- lookups ------------------------------------------------------------------------------------
