@@ -1,7 +1,6 @@
 """The same run computed by PySD: an independent witness, slow and by Euler's method only.
 
-PySD is given the whole model as one Vensim file with tables written in and initial values as
-floats (PySD rounds the first step of a SMOOTHI whose initial value is an integer).
+PySD is given the whole model as one Vensim file, in the dialect that the exporter keeps for it.
 """
 
 from __future__ import annotations
@@ -9,7 +8,8 @@ from __future__ import annotations
 import tempfile
 import time as clock
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +62,7 @@ def run_witness(
     vector = model.parameter_vector(values).tolist()
     grid = model.grid(vector, time_step, saveper, final_time)
     begin = clock.perf_counter()
-    table = run_pysd(export_vensim(model.system, grid.controls(), values))
+    table = run_pysd(export_vensim(model.system, grid.controls(), values, dialect="pysd"))
     seconds = clock.perf_counter() - begin
     results = _in_our_spelling(table, model)
     return Run(
@@ -79,19 +79,30 @@ def run_pysd(text: str) -> pd.DataFrame:
     """The results of one Vensim file in PySD's spelling; translated and run in a scratch folder."""
     import pysd
 
-    with tempfile.TemporaryDirectory(prefix="bullbear-pysd-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="bullbear-pysd-") as scratch, quiet_pysd():
         file = Path(scratch, "model.mdl")
         file.write_text(text, encoding="utf-8", newline="\n")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PySD's words about its own code
-            try:
-                return pysd.read_vensim(str(file)).run()
-            except Exception as fault:  # PySD raises whatever Python raises below it
-                raise SimulationError(
-                    f"PySD cannot run this model: {type(fault).__name__}: {fault}",
-                    code="pysd",
-                    hint="leave --engine out to run it with bullbear",
-                ) from fault
+        results: pd.DataFrame = pysd.read_vensim(str(file)).run()
+    return results
+
+
+@contextmanager
+def quiet_pysd() -> Iterator[None]:
+    """Work of PySD, without its words about its own code; its faults become one of ours.
+
+    Raises
+    ------
+    SimulationError
+        For whatever goes wrong inside.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except Exception as fault:  # PySD raises whatever Python raises below it
+            raise SimulationError(
+                f"PySD cannot run this model: {type(fault).__name__}: {fault}", code="pysd"
+            ) from fault
 
 
 def _in_our_spelling(table: pd.DataFrame, model: Model) -> pd.DataFrame:
