@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import bullbear
 from bullbear.cli.options import (
     JsonOption,
     ModelArgument,
@@ -21,16 +22,20 @@ from bullbear.cli.options import (
     ScenarioOption,
     SetOption,
     check_times,
-    load_model,
+    model_file,
 )
-from bullbear.cli.output import check_writable, note, say, say_json, staged, width
+from bullbear.cli.output import check_writable, note, say_json, staged, width
+from bullbear.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bullbear.models.definition import ModelDefinition
     from bullbear.models.model import Model
     from bullbear.models.run import Run
     from bullbear.models.scenarios import Scenario
+    from bullbear.models.workspace import ModelFile
+    from bullbear.models.xmile import XmileModel
 
 
 class Method(StrEnum):
@@ -98,7 +103,8 @@ def command(
 
     check_times(time_step, saveper, final_time)
     check_writable(out)
-    loaded = load_model(ctx, model)
+    file = model_file(ctx, model)
+    loaded = _load(file, engine)
     picked = _pick(loaded, scenario)
     overrides = parse_settings(settings or ())
     simulate = _simulator(engine, loaded)
@@ -114,9 +120,9 @@ def command(
         )
         for one in _watched(picked)
     }
-    files = _write(loaded, runs, out)
+    files = _write(loaded.definition, runs, out)
     if as_json:
-        say_json(_report(loaded, runs, out))
+        say_json(_report(loaded.definition, runs, out))
     else:
         _show(loaded, runs, files)
 
@@ -132,7 +138,7 @@ def csv_text(results: pd.DataFrame) -> str:
     return buffer.getvalue()
 
 
-def _pick(model: Model, names: list[str] | None) -> list[Scenario]:
+def _pick(model: Model | XmileModel, names: list[str] | None) -> list[Scenario]:
     """The scenarios asked for, each once; the canonical one where none is named."""
     from bullbear.models.scenarios import find_scenario
 
@@ -140,8 +146,25 @@ def _pick(model: Model, names: list[str] | None) -> list[Scenario]:
     return [find_scenario(model.scenarios, name) for name in dict.fromkeys(asked)]
 
 
-def _simulator(engine: Engine, model: Model) -> Callable[..., Run]:
-    if engine is Engine.NUMPY:
+def _load(file: ModelFile, engine: Engine) -> Model | XmileModel:
+    """The model in the hands of whoever can read it."""
+    from bullbear.models.xmile import SUFFIXES, load_xmile
+
+    if file.path.suffix.lower() not in SUFFIXES:
+        return bullbear.load(file.path)
+    if engine is not Engine.PYSD:
+        raise UsageError(
+            f"bullbear itself does not read XMILE yet, so it cannot run {file.path}",
+            code="xmile",
+            hint="add --engine pysd: PySD then reads and runs it",
+        )
+    return load_xmile(file.path)
+
+
+def _simulator(engine: Engine, model: Model | XmileModel) -> Callable[..., Run]:
+    from bullbear.models.model import Model
+
+    if engine is Engine.NUMPY or not isinstance(model, Model):
         return model.run
     from bullbear.models.witness import run_witness
 
@@ -158,37 +181,43 @@ def _watched(scenarios: list[Scenario]) -> Iterable[Scenario]:
     return track(scenarios, "running", console=Console(stderr=True), transient=True)
 
 
-def _write(model: Model, runs: Mapping[str, Run], out: Path) -> list[Path]:
+def _write(definition: ModelDefinition, runs: Mapping[str, Run], out: Path) -> list[Path]:
     """The files of all runs, put into place together."""
     with staged(out) as scratch:
         for slug, run in runs.items():
             text = csv_text(run.results)
             (scratch / f"{slug}.csv").write_text(text, encoding="utf-8", newline="\n")
-        if find_spec("bullbear.report"):
+        if find_spec("bullbear.report.plots"):
             from bullbear.report.plots import write_run_plots
 
-            write_run_plots(runs, model.definition, scratch)
+            write_run_plots(runs, definition, scratch)
         names = sorted(file.name for file in scratch.iterdir())
     return [out / name for name in names]
 
 
-def _show(model: Model, runs: Mapping[str, Run], files: list[Path]) -> None:
-    if find_spec("bullbear.report"):
-        from rich.console import Console
+def _show(model: Model | XmileModel, runs: Mapping[str, Run], files: list[Path]) -> None:
+    from rich.console import Console
 
-        from bullbear.report.tables import run_summary
+    from bullbear.report.tables import run_summary
 
-        Console(width=width(), highlight=False).print(run_summary(runs, model.definition))
-    else:
-        for run in runs.values():
-            say(str(run))
+    summary = run_summary(runs, model.definition, _units(model))
+    Console(width=width(), highlight=False).print(summary)
     note("wrote " + ", ".join(str(file) for file in files))
 
 
-def _report(model: Model, runs: Mapping[str, Run], out: Path) -> dict[str, Any]:
+def _units(model: Model | XmileModel) -> Mapping[str, str]:
+    """Units of the variables by name."""
+    from bullbear.models.model import Model
+
+    if not isinstance(model, Model):
+        return model.units
+    return {variable.name: variable.units for variable in model.system.variables.values()}
+
+
+def _report(definition: ModelDefinition, runs: Mapping[str, Run], out: Path) -> dict[str, Any]:
     """The JSON object of the command."""
     provenance = next(iter(runs.values())).provenance
-    years = model.definition.summary.years
+    years = definition.summary.years
     return {
         "ok": True,
         "model": provenance.model,
