@@ -1,0 +1,1 @@
+"""Sensitivity, equilibria, policies and checks of models."""
