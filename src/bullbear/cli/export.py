@@ -56,7 +56,8 @@ def command(
     values = loaded.values(
         scenario or loaded.definition.canonical, parse_settings(settings or ()), parameters
     )
-    text = export_vensim(loaded.system, loaded.grid().controls(), values)
+    grid = loaded.grid(loaded.parameter_vector(values).tolist())
+    text = export_vensim(loaded.system, grid.controls(), values)
     write_text(to, text)
     if as_json:
         say_json({"ok": True, "model": loaded.name, "file": to})

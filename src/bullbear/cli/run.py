@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +23,7 @@ from bullbear.cli.options import (
     check_times,
     model_file,
 )
-from bullbear.cli.output import check_writable, note, say_json, staged, width
+from bullbear.cli.output import check_writable, note, say_json, staged, width, wrapped
 from bullbear.errors import UsageError
 
 if TYPE_CHECKING:
@@ -120,11 +119,12 @@ def command(
         )
         for one in _watched(picked)
     }
-    files = _write(loaded.definition, runs, out)
+    files = _write(loaded, runs, out)
     if as_json:
         say_json(_report(loaded.definition, runs, out))
     else:
-        _show(loaded, runs, files)
+        _show(loaded, runs)
+        note(wrapped(f"wrote {', '.join(files)} in {out}"))
 
 
 def csv_text(results: pd.DataFrame) -> str:
@@ -181,28 +181,25 @@ def _watched(scenarios: list[Scenario]) -> Iterable[Scenario]:
     return track(scenarios, "running", console=Console(stderr=True), transient=True)
 
 
-def _write(definition: ModelDefinition, runs: Mapping[str, Run], out: Path) -> list[Path]:
-    """The files of all runs, put into place together."""
+def _write(model: Model | XmileModel, runs: Mapping[str, Run], out: Path) -> list[str]:
+    """The names of the files of all runs, which are put into place together."""
+    from bullbear.report.plots import write_run_plots
+
     with staged(out) as scratch:
         for slug, run in runs.items():
             text = csv_text(run.results)
             (scratch / f"{slug}.csv").write_text(text, encoding="utf-8", newline="\n")
-        if find_spec("bullbear.report.plots"):
-            from bullbear.report.plots import write_run_plots
-
-            write_run_plots(runs, definition, scratch)
-        names = sorted(file.name for file in scratch.iterdir())
-    return [out / name for name in names]
+        write_run_plots(runs, model.definition, scratch, _units(model))
+        return sorted(file.name for file in scratch.iterdir())
 
 
-def _show(model: Model | XmileModel, runs: Mapping[str, Run], files: list[Path]) -> None:
+def _show(model: Model | XmileModel, runs: Mapping[str, Run]) -> None:
     from rich.console import Console
 
     from bullbear.report.tables import run_summary
 
     summary = run_summary(runs, model.definition, _units(model))
     Console(width=width(), highlight=False).print(summary)
-    note("wrote " + ", ".join(str(file) for file in files))
 
 
 def _units(model: Model | XmileModel) -> Mapping[str, str]:
