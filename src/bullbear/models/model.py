@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from bullbear.equations.vensim import read_vensim
 from bullbear.errors import ModelError, UsageError, Where, did_you_mean
 from bullbear.models import diagnosis, trust
 from bullbear.models.definition import ModelDefinition, foreign_definition, load_definition
+from bullbear.models.ensemble import MEMORY, Ensemble, Options, run_ensemble
 from bullbear.models.events import locate
 from bullbear.models.overrides import (
     Setting,
@@ -28,6 +29,7 @@ from bullbear.models.overrides import (
     resolve,
     scenario_settings,
 )
+from bullbear.models.plan import Request
 from bullbear.models.run import Provenance, Run
 from bullbear.models.scenarios import (
     BASE,
@@ -201,6 +203,48 @@ class Model:
             seconds=seconds,
         )  # fmt: skip
 
+    def ensemble(
+        self,
+        draws: pd.DataFrame,
+        outputs: Sequence[str] | None = None,
+        save_at: Sequence[float] | None = None,
+        *,
+        scenario: str = BASE,
+        overrides: Mapping[str, float] | None = None,
+        method: str | None = None,
+        time_step: float | None = None,
+        final_time: float | None = None,
+        events: bool = True,
+        statistics: bool | None = None,
+        memory: int = MEMORY,
+        threads: int | None = None,
+        cluster: str | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Ensemble:
+        """Simulate many draws of the constants; see `Ensemble` for what comes out.
+
+        Parameters
+        ----------
+        draws : one row per draw, one column per constant or initial value, in its unit; they win
+            over the scenario and `overrides`
+        outputs, save_at, events : what is kept of each draw, as `plan.Request` describes
+        statistics : True keeps moments and quantiles alone, False all values; None keeps the
+            values where they fit into `memory` [byte]
+        threads : blocks worked on at a time; the processor's cores if None
+        cluster : address of a Dask scheduler that shares out the blocks
+        progress : called with the number of draws that have just been done
+
+        Raises
+        ------
+        UsageError, DataError
+            For unknown names, times outside the run, numbers that are not finite, too little
+            memory or an unreachable scheduler.  A draw that fails is marked, never fatal.
+        """
+        request = Request(scenario, overrides, outputs, save_at, method, time_step, final_time,
+                          events)  # fmt: skip
+        options = Options(statistics, memory, threads, cluster)
+        return run_ensemble(self, draws, request, options, progress)
+
     def _method(self, method: str | None) -> str:
         chosen = method or self.definition.method
         if chosen not in METHODS:
@@ -211,6 +255,11 @@ class Model:
     def _horizon(self, grid: Grid) -> float:
         bounds = self.definition.time
         return grid.final if bounds is None or bounds.horizon is None else bounds.horizon
+
+    @cached_property
+    def differentiated(self) -> dict[object, object]:
+        """Compiled derivatives, by what they are derivatives of."""
+        return {}
 
     @cached_property
     def _simulator(self) -> Simulator:
