@@ -252,40 +252,42 @@ def _tangent(rules: Rules, index: int, found: Mapping[int, int]) -> int | None:
 
 
 def weights(
-    builder: Builder, given: Mapping[int, int], wanted: Callable[[int], bool]
+    builder: Builder,
+    given: Mapping[int, int],
+    wanted: Callable[[int], bool],
+    ends: Callable[[int], bool] = lambda _: False,
 ) -> dict[int, int]:
     """Reverse mode: how much Σ given · root changes with every statement below the roots.
 
     Parameters
     ----------
     given : root statement -> its weight statement
-    wanted : whether a statement can be reached from what is asked for; others get no weight, and
-        neither does anything below them
+    wanted : whether what is asked for can reach a statement; others get no weight, and neither
+        does anything below them
+    ends : statements that get a weight and hand none on
 
     Returns
     -------
     Statement -> weight statement, for those that are wanted and not known to be 0.
     """
     rules = Rules(builder)
-    found: dict[int, int] = {}
+    found = {root: weight for root, weight in given.items() if wanted(root)}
 
     def collect(argument: int, part: int | None) -> None:
-        if part is not None and wanted(argument):
-            total = rules.plus(found.get(argument), part)
-            if total is not None:
-                found[argument] = total
+        total = rules.plus(found.get(argument), part)
+        if total is not None:
+            found[argument] = total
 
-    below = builder.program.needed(given)
-    for root, weight in given.items():
-        collect(root, weight)
-    for index in reversed(below):
-        if index not in found:
+    for index in reversed(builder.program.needed(given)):
+        if index not in found or ends(index):
             continue
         choice = rules.choice(index)
         if choice is not None:
             condition, yes, no = choice
-            collect(yes, rules.choose(condition, found[index], None))
-            collect(no, rules.choose(condition, None, found[index]))
+            if wanted(yes):
+                collect(yes, rules.choose(condition, found[index], None))
+            if wanted(no):
+                collect(no, rules.choose(condition, None, found[index]))
             continue
         for position, argument in enumerate(builder.program.nodes[index].args):
             if wanted(argument):
