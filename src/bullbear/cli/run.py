@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from bullbear.models.xmile import XmileModel
 
 
+_MANY = 8
+
+
 class Method(StrEnum):
     """Ways to step."""
 
@@ -124,7 +127,9 @@ def command(
         say_json(_report(loaded.definition, runs, out))
     else:
         _show(loaded, runs)
-        note(wrapped(f"wrote {', '.join(files)} in {out}"))
+        plots = len(files) - len(runs)
+        tables = f"{', '.join(runs)} as CSV" if len(runs) < _MANY else f"{len(runs)} CSV files"
+        note(wrapped(f"wrote {tables} and {plots} plot{'s' * (plots != 1)} into {out}"))
 
 
 def csv_text(results: pd.DataFrame) -> str:
