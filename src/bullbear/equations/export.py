@@ -16,11 +16,11 @@ from bullbear.equations.expressions import Binary, Call, Expression, Name, Numbe
 from bullbear.equations.functions import FUNCTIONS
 from bullbear.equations.lowering import lower
 from bullbear.equations.names import canonical
-from bullbear.equations.portable import portable_text, write_float, write_number
 from bullbear.equations.program import LookupTable, Program
 from bullbear.equations.system import CONTROL_NAMES, Definition, System, Variable
 from bullbear.equations.tables import Tables
 from bullbear.equations.witness_dialect import Rewriter, suffixed
+from bullbear.equations.write import write_expression, write_float, write_number
 from bullbear.errors import EquationError
 
 Dialect: TypeAlias = Literal["vensim", "pysd"]
@@ -172,8 +172,8 @@ class _Export:
 
     def written(self, node: Expression) -> str:
         if self.witness is not None:
-            return portable_text(self.witness.rewritten(node), floats=True)
-        return portable_text(node)
+            return write_expression(self.witness.rewritten(node), floats=True)
+        return write_expression(node)
 
     def entry(self, equation: Equation, left: str, right: str) -> Entry:
         units = f"{equation.units} {equation.limits}".strip()

@@ -329,7 +329,8 @@ class Lowering:
         """A range or an element standing as a number: its position, from 1."""
         ranges = self.system.ranges
         element = context.bound.get(key) if key in ranges else key
-        home = key if key in ranges else ranges.home.get(key)
+        # an element counts within the whole range that it belongs to, a subrange's too
+        home = ranges.home.get(element or "")
         if element is not None and home is not None and element in ranges.elements(home):
             return self.builder.const(1.0 + ranges.elements(home).index(element))
         hint = did_you_mean(node.name, [*self.system.known_names(), "Time"])

@@ -27,7 +27,8 @@ from bullbear.equations.names import canonical
 from bullbear.equations.tokens import SyntaxFault, Token, tokenize
 
 # Operators from loose to tight; unary signs stand between products and powers, so that
-# -2^2 is -(2^2); operators of one rank are read from left to right.
+# -2^2 is -(2^2); operators of one rank are read from left to right, but powers from right to left:
+# Vensim's published output has 4^3^2 = 262144.
 BINDING = {
     ":OR:": 1, ":AND:": 2,
     "=": 4, "<>": 4, "<": 4, "<=": 4, ">": 4, ">=": 4,
@@ -127,7 +128,7 @@ class _Parser:
             if power == 0 or power <= floor:
                 return left
             self.take()
-            right = self.expression(power)
+            right = self.expression(power - 1 if token.text == "^" else power)
             left = Binary(token.text, left, right, Span(left.span.start, right.span.end))
 
     def prefixed(self) -> Expression:

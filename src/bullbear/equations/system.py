@@ -36,7 +36,7 @@ class Definition:
 
     equation: Equation
     bound: Mapping[str, str]
-    position: tuple[int, ...]  # of the element within an array of constants
+    position: tuple[int, ...]  # of the element within the ranges of the left side, for arrays
 
 
 @dataclass
@@ -127,7 +127,12 @@ class System:
                 for index, element in zip(indices, elements, strict=True)
                 if index in self.ranges
             }
-            self._place(variable, elements, Definition(equation, bound, position))
+            within = tuple(
+                place
+                for index, place in zip(indices, position, strict=True)
+                if index in self.ranges
+            )
+            self._place(variable, elements, Definition(equation, bound, within))
 
     def _place(self, variable: Variable, elements: tuple[str, ...], definition: Definition) -> None:
         other = variable.elements.get(elements)

@@ -94,7 +94,9 @@ class Tables:
     ) -> tuple[Sequence[float], Sequence[float]]:
         file, tab, axis, cell = self._texts(call, 4)
         position = definition.position
-        sizes = [len(self.system.ranges.elements(s)) for s in definition.equation.subscripts]
+        ranges = self.system.ranges
+        listed = [s for s in definition.equation.subscripts if s in ranges]
+        sizes = [len(ranges.elements(s)) for s in listed]
         offset = 0
         for index, size in zip(position, sizes, strict=True):
             offset = offset * size + index
@@ -114,10 +116,7 @@ class Tables:
 
     def _add(self, name: str, xs: Sequence[float], ys: Sequence[float]) -> int:
         x = np.asarray(xs, dtype=np.float64)
-        falling = np.flatnonzero(np.diff(x) < 0)
-        if falling.size:
-            at = float(x[falling[0] + 1])
-            raise DataError(f'the x of "{name}" fall at {at!r}', code="lookup-order",
-                            hint="put the points in ascending order of x")  # fmt: skip
-        self.program.tables.append(LookupTable(name, x, np.asarray(ys, dtype=np.float64)))
+        y = np.asarray(ys, dtype=np.float64)
+        order = np.argsort(x, kind="stable")  # Vensim sorts the points itself
+        self.program.tables.append(LookupTable(name, x[order], y[order]))
         return len(self.program.tables) - 1
