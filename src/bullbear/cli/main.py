@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bullbear.cli import equations, export, init, run, scenarios
+from bullbear.cli import equations, export, init, run, scenarios, verify
 from bullbear.cli.output import note, say, say_error
 from bullbear.errors import BullbearError, UsageError
 
@@ -29,6 +29,7 @@ app.command("scenarios")(scenarios.command)
 app.command("equations")(equations.command)
 app.command("export")(export.command)
 app.command("init")(init.command)
+app.command("verify")(verify.command)
 
 
 def _say_version(asked: bool) -> None:
