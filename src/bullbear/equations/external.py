@@ -6,6 +6,7 @@ import csv
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from bullbear.errors import DataError, Where
 
@@ -17,16 +18,41 @@ _CELL = re.compile(r"(?P<column>[A-Za-z]+)(?P<row>\d+)(?P<star>\*?)$")
 def _grid(path: Path, tab: str, stamp: int) -> tuple[tuple[Cell, ...], ...]:
     """All cells of one sheet; `stamp` makes a changed file a new one."""
     if path.suffix.lower() in (".xls", ".xlsx", ".xlsm"):
-        from openpyxl import load_workbook
-
-        book = load_workbook(path, read_only=True, data_only=True)
+        book = _workbook(path)
         if tab not in book.sheetnames:
             raise DataError(f'the workbook has no sheet "{tab}"', where=Where(str(path)),
                             code="sheet", hint="sheets: " + ", ".join(book.sheetnames))  # fmt: skip
         return tuple(tuple(row) for row in book[tab].iter_rows(values_only=True))
     delimiter = {"tab": "\t", "": ","}.get(tab.lower(), tab)
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        return tuple(tuple(row) for row in csv.reader(file, delimiter=delimiter))
+    if len(delimiter) != 1:
+        raise DataError(f'"{tab}" does not part the cells of a text file', code="sheet",
+                        hint="give the sign between two cells, such as ','")  # fmt: skip
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return tuple(tuple(row) for row in csv.reader(file, delimiter=delimiter))
+    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+        raise DataError(
+            f'cannot read the table "{path.name}": {fault}',
+            code="no-file",
+            where=Where(str(path)),
+            hint="it must be a text in UTF-8",
+        ) from fault
+
+
+def _workbook(path: Path) -> Any:
+    """An Excel file, opened by openpyxl."""
+    from zipfile import BadZipFile
+
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        return load_workbook(path, read_only=True, data_only=True)
+    except (InvalidFileException, BadZipFile, KeyError, OSError) as fault:
+        raise DataError(
+            f'cannot read the workbook "{path.name}": {str(fault).partition(",")[0]}',
+            code="no-file", where=Where(str(path)), hint="save it as .xlsx or as .csv",
+        ) from fault  # fmt: skip
 
 
 class Sheet:
@@ -67,6 +93,9 @@ class Sheet:
         """
         row, column, _ = parse_cell(cell)
         down = axis.isalpha()
+        if not down and not axis.isdecimal():
+            raise DataError(f'"{axis}" is neither a column nor a row', code="cell",
+                            hint="write a column as A, a row as 1")  # fmt: skip
         at = column_index(axis) if down else int(axis) - 1
         xs: list[float] = []
         ys: list[float] = []
