@@ -22,6 +22,20 @@ settings.register_profile("bullbear", deadline=None, derandomize=True)
 settings.load_profile("bullbear")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rewrite",
+        action="store_true",
+        help="write what is computed into the files it is compared with; look at the difference",
+    )
+
+
+@pytest.fixture(scope="session")
+def rewrite(request: pytest.FixtureRequest) -> bool:
+    """Whether files that tests compare with are to be written anew."""
+    return bool(request.config.getoption("--rewrite"))
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a finished command left behind."""

@@ -198,6 +198,12 @@ def test_a_sector_that_is_not_there(refused: Cli, toy: Path) -> None:
     assert "equations/toy/flows.mdl" in refused(1, "run")
 
 
+def test_xmile_is_not_taken_for_vensim_text(refused: Cli, toy: Path) -> None:
+    (toy / "cup.xmile").write_text("<xmile/>")
+    for command in (["run"], ["equations"], ["export", "--to", "cup.mdl"]):
+        assert "does not read XMILE yet" in refused(2, *command, "cup.xmile")
+
+
 @pytest.mark.parametrize("command", ["run", "scenarios", "equations"])
 def test_a_fault_in_the_model_file(refused: Cli, toy: Path, command: str) -> None:
     file = toy / "models/toy.toml"
@@ -284,16 +290,19 @@ def test_an_error_leaves_the_process_with_its_code(toy: Path, bullbear: Cli) -> 
     assert bullbear("run", cwd=toy).code == 1
 
 
-def test_an_interrupt_leaves_with_130_and_nothing_written(toy: Path) -> None:
-    long_run = ["run", "--time-step", "0.0000078125", "--json"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bullbear.cli.main", *long_run],
-        cwd=toy, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "bullbear.cli.main", *arguments],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    time.sleep(2)
-    assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+
+
+def test_an_interrupt_leaves_with_130_and_nothing_written(toy: Path) -> None:
+    with started(toy, "run", "--time-step", "0.0000078125", "--json") as process:
+        time.sleep(2)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert out == ""
@@ -301,13 +310,9 @@ def test_an_interrupt_leaves_with_130_and_nothing_written(toy: Path) -> None:
 
 
 def test_a_reader_that_goes_away_is_no_fault(toy: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bullbear.cli.main", "run", "--json"],
-        cwd=toy, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stderr is not None
-    assert "BrokenPipe" not in process.stderr.read()
-    assert process.wait(timeout=30) == 0
-    process.stderr.close()
+    with started(toy, "run", "--json") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert "BrokenPipe" not in process.stderr.read()
+        assert process.wait(timeout=30) == 0

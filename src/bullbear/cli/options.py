@@ -59,10 +59,30 @@ JsonOption = Annotated[
 
 
 def load_model(ctx: typer.Context, argument: str | None) -> Model:
-    """The model that a command's argument means."""
-    import bullbear
+    """The model that a command's argument means; the errors of `load_file` and `model_file`."""
+    return load_file(model_file(ctx, argument))
 
-    return bullbear.load(model_file(ctx, argument).path)
+
+def load_file(file: ModelFile) -> Model:
+    """Read a model.
+
+    Raises
+    ------
+    UsageError
+        For a format that bullbear does not read.
+    EquationError, ModelError, DataError
+        If its files are at fault.
+    """
+    import bullbear
+    from bullbear.models.workspace import XMILE_SUFFIXES
+
+    if file.path.suffix.lower() in XMILE_SUFFIXES:
+        raise UsageError(
+            f"bullbear itself does not read XMILE yet, so not {file.path}",
+            code="xmile",
+            hint="`bullbear run FILE --engine pysd` lets PySD read and run it",
+        )
+    return bullbear.load(file.path)
 
 
 def model_file(ctx: typer.Context, argument: str | None) -> ModelFile:

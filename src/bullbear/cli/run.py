@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import bullbear
 from bullbear.cli.options import (
     JsonOption,
     ModelArgument,
@@ -21,10 +20,10 @@ from bullbear.cli.options import (
     ScenarioOption,
     SetOption,
     check_times,
+    load_file,
     model_file,
 )
 from bullbear.cli.output import check_writable, note, say_json, staged, width, wrapped
-from bullbear.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,18 +151,14 @@ def _pick(model: Model | XmileModel, names: list[str] | None) -> list[Scenario]:
 
 
 def _load(file: ModelFile, engine: Engine) -> Model | XmileModel:
-    """The model in the hands of whoever can read it."""
-    from bullbear.models.xmile import SUFFIXES, load_xmile
+    """The model in the hands of whoever reads it."""
+    from bullbear.models.workspace import XMILE_SUFFIXES
 
-    if file.path.suffix.lower() not in SUFFIXES:
-        return bullbear.load(file.path)
-    if engine is not Engine.PYSD:
-        raise UsageError(
-            f"bullbear itself does not read XMILE yet, so it cannot run {file.path}",
-            code="xmile",
-            hint="add --engine pysd: PySD then reads and runs it",
-        )
-    return load_xmile(file.path)
+    if engine is Engine.PYSD and file.path.suffix.lower() in XMILE_SUFFIXES:
+        from bullbear.models.xmile import load_xmile
+
+        return load_xmile(file.path)
+    return load_file(file)
 
 
 def _simulator(engine: Engine, model: Model | XmileModel) -> Callable[..., Run]:

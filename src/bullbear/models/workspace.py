@@ -8,7 +8,8 @@ from pathlib import Path
 from bullbear.errors import UsageError, did_you_mean
 
 DEFAULT_MODEL = "numerai"
-FOREIGN_SUFFIXES = (".mdl", ".xmile", ".stmx")
+XMILE_SUFFIXES = (".xmile", ".stmx")
+FOREIGN_SUFFIXES = (".mdl", *XMILE_SUFFIXES)
 MODEL_SUFFIXES = (".toml", *FOREIGN_SUFFIXES)
 FOLDERS = ("models", "equations", "calibration", "analysis")
 """The folders that a modeller edits; a workspace has at least the first two."""

@@ -25,8 +25,6 @@ from bullbear.models.witness import quiet_pysd
 if TYPE_CHECKING:
     import pandas as pd
 
-SUFFIXES = (".xmile", ".stmx")
-
 
 @dataclass(frozen=True)
 class XmileModel:
