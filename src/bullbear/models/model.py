@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -46,11 +46,16 @@ from bullbear.models.simulate import (
     control_values,
     grid_index,
 )
+from bullbear.models.stiff import STIFF, StiffSimulator
 from bullbear.models.versions import versions
 from bullbear.models.workspace import find_model
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bullbear.models.adjoint import Gradient, Loss
+    from bullbear.models.linearised import RunOptions
+    from bullbear.models.sensitivities import Sensitivities
 
 # how far below zero rounding may take a stock, over its largest value
 _ROUNDING = 1e-9
@@ -172,12 +177,13 @@ class Model:
         saveper: float | None = None,
         final_time: float | None = None,
     ) -> Run:
-        """Simulate one scenario.
+        """Simulate one scenario by `euler`, `rk4`, or `lsoda` (see `models.stiff`).
 
         Raises
         ------
         UsageError
-            For an unknown scenario, constant or method, or a grid that does not fit.
+            For an unknown scenario, constant or method, a grid that does not fit, or discrete
+            states that `lsoda` cannot carry.
         SimulationError
             If a variable is no longer finite, or a stock that must not goes below zero.
         """
@@ -187,8 +193,9 @@ class Model:
         grid = self.grid(vector, time_step, saveper, final_time)
         horizon = max(grid.final, self._horizon(grid))
         long_grid = Grid(grid.initial, horizon, grid.step, grid.saveper)
+        simulator = self._stiff_simulator if method == STIFF else self._simulator
         begin = clock.perf_counter()
-        found = self._simulator.run(long_grid, method, vector, save_until=grid.final)
+        found = simulator.run(long_grid, method, vector, save_until=grid.final)
         seconds = clock.perf_counter() - begin
         self._refuse(found, grid, vector)
         return Run(
@@ -246,15 +253,38 @@ class Model:
         return run_ensemble(self, draws, request, options, progress)
 
     def _method(self, method: str | None) -> str:
-        chosen = method or self.definition.method
-        if chosen not in METHODS:
+        chosen, known = method or self.definition.method, (*METHODS, STIFF)
+        if chosen not in known:
             raise UsageError(f'unknown method "{chosen}"', code="method",
-                             hint="known: " + ", ".join(METHODS))  # fmt: skip
+                             hint="known: " + ", ".join(known))  # fmt: skip
         return chosen
 
     def _horizon(self, grid: Grid) -> float:
         bounds = self.definition.time
         return grid.final if bounds is None or bounds.horizon is None else bounds.horizon
+
+    # -- derivatives and symbols ----------------------------------------------------------------
+
+    def sensitivities(
+        self,
+        outputs: Sequence[str],
+        by: Sequence[str],
+        *,
+        logarithmic: bool = False,
+        **options: Unpack[RunOptions],
+    ) -> Sensitivities:
+        """Exact derivatives of a run; see `models.sensitivities`."""
+        from bullbear.models.sensitivities import sensitivities
+
+        return sensitivities(self, outputs, by, logarithmic, options)
+
+    def gradient(
+        self, outputs: Sequence[str], loss: Loss, **options: Unpack[RunOptions]
+    ) -> Gradient:
+        """Derivatives of one number by all constants; see `models.adjoint`."""
+        from bullbear.models.adjoint import gradient
+
+        return gradient(self, outputs, loss, options)
 
     @cached_property
     def differentiated(self) -> dict[object, object]:
@@ -266,6 +296,10 @@ class Model:
         watched = [self.program.outputs[self._outputs_named(e.variable, "events")[0]]
                    for e in self.definition.events]  # fmt: skip
         return Simulator(self.program, list(self.program.outputs.values()), watched)
+
+    @cached_property
+    def _stiff_simulator(self) -> StiffSimulator:
+        return StiffSimulator(self._simulator)
 
     @cached_property
     def _headline_names(self) -> list[str]:
@@ -307,7 +341,9 @@ class Model:
         self, found: Trajectory, grid: Grid, method: str, vector: Sequence[float]
     ) -> trust.Trust:
         names = self._headline_names
-        finer = self._headline_simulator.run(grid.finer(), method, vector)
+        headline = self._headline_simulator
+        simulator = StiffSimulator(headline) if method == STIFF else headline
+        finer = simulator.run(grid.finer(), method, vector)
         columns = [list(self.program.outputs).index(name) for name in names]
         error, worst = trust.step_error(names, found.values[:, columns], finer.values)
         last = grid_index(grid, grid.final) + 1
