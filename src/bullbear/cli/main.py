@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bullbear.cli import equations, export, init, run, scenarios, verify
+from bullbear.cli import check, equations, export, init, run, scenarios, verify
 from bullbear.cli.output import note, say, say_error
 from bullbear.errors import BullbearError, UsageError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.command("run")(run.command)
 app.command("scenarios")(scenarios.command)
 app.command("equations")(equations.command)
+app.command("check")(check.command)
 app.command("export")(export.command)
 app.command("init")(init.command)
 app.command("verify")(verify.command)

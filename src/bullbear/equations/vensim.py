@@ -23,15 +23,15 @@ from bullbear.equations.parser import parse_expression, parse_table
 from bullbear.equations.source import Source
 from bullbear.equations.tokens import NAME, QUOTED, SyntaxFault
 
-_SKETCH = "\\\\\\---///"
+_SKETCH = re.compile(r"^\\{2,3}---///", re.MULTILINE)
 _SETTINGS = "///---\\\\\\"
 _ENCODING = re.compile(r"\s*\{[^}\n]*\}")
 _GROUP = re.compile(r"\*{3,}\s*\.?(?P<name>[^*]*?)\s*\*{3,}\s*$", re.DOTALL)
 _MACRO = re.compile(r":MACRO:\s*(?P<head>[^()]*)\((?P<ports>[^()]*)\)", re.IGNORECASE)
 _MACRO_END = re.compile(r":END OF MACRO:", re.IGNORECASE)
 _LEFT = re.compile(
-    rf"""\s*(?P<name>{QUOTED}|{NAME})\s*
-         (?:\[(?P<subscripts>[^\]]*)\])?\s*
+    rf"""\s*(?P<name>{QUOTED}|{NAME})(?:\s|\\)*
+         (?:\[(?P<subscripts>[^\]]*)\])?(?:\s|\\)*
          (?P<except>(?::EXCEPT:\s*(?:\[[^\]]*\]\s*,?\s*)+)?)
          (?P<keyword>(?::(?:INTERPOLATE|RAW|HOLD\s+BACKWARD|LOOK\s+FORWARD):)?)\s*
          (?P<operator>:=|==|=|\(|<->|:(?:THE\s+CONDITION|TEST\s+INPUT):|:|$)""",
@@ -50,11 +50,11 @@ def read_vensim(path: str | Path) -> Document:
 def read_source(source: Source) -> Document:
     """Read the text of one file that is already in memory."""
     text = source.text
-    cut = text.find(_SKETCH)
-    end = len(text) if cut < 0 else cut
+    cut = _SKETCH.search(text)
+    end = cut.start() if cut else len(text)
     document = Document(source)
-    if cut >= 0:
-        document.settings = text[cut:].partition(_SETTINGS)[2]
+    if cut:
+        document.settings = text[end:].partition(_SETTINGS)[2]
     opening = _ENCODING.match(text)
     _read_part(document, opening.end() if opening else 0, end)
     return document

@@ -1,0 +1,136 @@
+"""`bullbear check`: every fault of a model in one pass."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bullbear.cli.options import JsonOption, model_file
+from bullbear.cli.output import note, say, say_json, wrapped
+from bullbear.errors import ERROR, WARNING, Finding, UsageError, Where
+
+if TYPE_CHECKING:
+    from bullbear.models.check import Checked
+    from bullbear.models.workspace import ModelFile
+
+
+def command(
+    ctx: typer.Context,
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]...",
+            help="Names under models/, or paths of .toml or .mdl files. Left out, the model of "
+            "the workspace.",
+            show_default=False,
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Warnings are errors, units of other files included.")
+    ] = False,
+    units: Annotated[
+        bool, typer.Option("--units", help="Say how many equations have all their units known.")
+    ] = False,
+    codes: Annotated[
+        bool, typer.Option("--codes", help="List every finding there can be, and stop.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Find every fault of a model: files, names, subscripts, loops, units, lookups, constants.
+
+    \b
+    bullbear check numerai
+    bullbear check numerai my.mdl --strict
+
+    A model without a fault gives no output. Exit code 1 if there is an error.
+    """
+    if codes:
+        _say_codes()
+        return
+    found: list[Finding] = []
+    names: list[str | None] = [*models] if models else [None]
+    for name in names:
+        checked = check(model_file(ctx, name), ctx.find_root().obj)
+        found += [f for f in checked.findings if f not in found]
+        if units:
+            note(f"{checked.name}: all units are known in {checked.coverage:.1f} % of equations")
+    shown = [shortened(_strictly(finding) if strict else finding) for finding in found]
+    if as_json:
+        say_json({"ok": _passes(shown), "findings": [_content(finding) for finding in shown]})
+    else:
+        for finding in shown:
+            say(finding.pointed())
+    if not _passes(shown):
+        raise typer.Exit(1)
+
+
+def check(file: ModelFile, workspace: Path | None = None) -> Checked:
+    """All findings about a model, in the order of its files; sorted by line within a file.
+
+    Raises
+    ------
+    UsageError
+        For a format that bullbear does not read.
+    """
+    from bullbear.calibration.ledger_check import check_ledger
+    from bullbear.models.check import check_model, known_units
+    from bullbear.models.workspace import XMILE_SUFFIXES
+
+    if file.path.suffix.lower() in XMILE_SUFFIXES:
+        raise UsageError(
+            f"bullbear itself does not read XMILE yet, so it cannot check {file.path}",
+            code="xmile",
+            hint="`bullbear run FILE --engine pysd` lets PySD read and run it",
+        )
+    units = known_units(workspace)
+    checked = check_model(file, units)
+    checked.findings += check_ledger(checked, units)
+    files = {f.where.file: i for i, f in reversed(list(enumerate(checked.findings)))}
+    checked.findings.sort(
+        key=lambda f: (files[f.where.file], f.where.line or 0, f.where.column or 0)
+    )
+    return checked
+
+
+def shortened(finding: Finding) -> Finding:
+    """The finding with its file as seen from the working directory."""
+    file = finding.where.file
+    if file is None:
+        return finding
+    path, here = Path(file).resolve(), Path.cwd()
+    shown = path.relative_to(here) if path.is_relative_to(here) else path
+    return replace(finding, where=Where(str(shown), finding.where.line, finding.where.column))
+
+
+def _strictly(finding: Finding) -> Finding:
+    return replace(finding, severity=ERROR) if finding.severity == WARNING else finding
+
+
+def _passes(findings: list[Finding]) -> bool:
+    return all(finding.severity != ERROR for finding in findings)
+
+
+def _content(finding: Finding) -> dict[str, object]:
+    return {
+        "file": finding.where.file,
+        "line": finding.where.line,
+        "column": finding.where.column,
+        "code": finding.code,
+        "severity": finding.severity,
+        "message": finding.message,
+        "hint": finding.hint,
+    }
+
+
+def _say_codes() -> None:
+    from bullbear.equations import check as package
+
+    table = Path(str(package.__file__)).with_name("codes.csv")
+    with table.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            say(f"{row['code']} ({row['severity']})")
+            say(wrapped(f"{row['meaning']} {row['remedy']}", "    "))

@@ -1,0 +1,95 @@
+"""Names that are too much alike, and names that nothing reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from bullbear.equations.expressions import Call, Name, walk
+from bullbear.equations.names import canonical
+from bullbear.equations.system import System
+from bullbear.errors import NOTE, WARNING, Finding
+
+_SIGNS = re.compile(r"[\W_]+")
+
+
+def look_alikes(system: System) -> Iterator[Finding]:
+    """Variables that are two for Vensim and one for most readers."""
+    seen: dict[str, str] = {}
+    for key, variable in system.variables.items():
+        squeezed = _SIGNS.sub("", key)
+        other = seen.setdefault(squeezed, key)
+        if other != key:
+            first = system.variables[other]
+            equation = variable.equations[0]
+            yield equation.source.finding(
+                equation.span.start, "look-alike",
+                f'"{variable.name}" and "{first.name}" ({first.where}) are two variables',
+                "give one of them another name, or write both names alike", WARNING,
+            )  # fmt: skip
+
+
+def spellings(system: System) -> Iterator[Finding]:
+    """References that are spelled otherwise than the definition."""
+    for variable in system.variables.values():
+        for equation in variable.equations:
+            if equation.name != variable.name:
+                yield equation.source.finding(
+                    equation.span.start, "spelling",
+                    f'"{equation.name}" is spelled "{variable.name}" at {variable.where}',
+                    f'write "{variable.name}"', NOTE,
+                )  # fmt: skip
+            if equation.expression is None:
+                continue
+            for node in walk(equation.expression):
+                if isinstance(node, Name | Call):
+                    found = system.variables.get(canonical(node.name))
+                    if found is not None and _plain(node.name) != _plain(found.name):
+                        yield equation.source.finding(
+                            node.span.start, "spelling",
+                            f'"{node.name}" is spelled "{found.name}" where it is defined',
+                            f'write "{found.name}"', NOTE,
+                        )  # fmt: skip
+
+
+def unused(system: System, findings: Iterable[Finding], named: Iterable[str]) -> Iterator[Finding]:
+    """Constants, lookups and data that nothing reads.
+
+    An auxiliary that nothing reads is an indicator, and no fault.  `named` are names that the
+    model file reads; names that a faulty equation may read count as read.
+    """
+    read = {key for v in system.variables.values() for key in v.depends}
+    read |= {canonical(name) for name in named}
+    for macro in system.macros.values():
+        read |= {canonical(e.name) for e in macro.body.equations}
+    faulty = _faulty_texts(system, findings)
+    for key, variable in system.variables.items():
+        if variable.kind not in ("constant", "lookup", "data") or key in read:
+            continue
+        equation = variable.equations[0]
+        if any(e.supplementary for e in variable.equations) or any(key in t for t in faulty):
+            continue
+        yield equation.source.finding(
+            equation.span.start, "unused", f'nothing reads the {variable.kind} "{variable.name}"',
+            "use it in an equation, or take it out", WARNING,
+        )  # fmt: skip
+
+
+def _faulty_texts(system: System, findings: Iterable[Finding]) -> list[str]:
+    """What could not be read, and what was suggested instead of unknown names."""
+    texts = [
+        canonical(equation.right_text)
+        for variable in system.variables.values()
+        for equation in variable.equations
+        if equation.expression is None
+    ]
+    return texts + [
+        canonical(finding.excerpt + " " + finding.hint)
+        for finding in findings
+        if finding.severity == "error"
+    ]
+
+
+def _plain(name: str) -> str:
+    """Quotes and the kind of blank do not make another spelling."""
+    return " ".join(name.strip('"').replace("_", " ").split())

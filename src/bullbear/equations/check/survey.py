@@ -1,0 +1,135 @@
+"""All faults of resolving, several in one equation too, and what was read with which function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bullbear.equations.expressions import Call, Expression
+from bullbear.equations.functions import FUNCTIONS
+from bullbear.equations.lowering import Context, Lowering, LoweringFault
+from bullbear.equations.names import canonical
+from bullbear.equations.printers.python import PythonCode
+from bullbear.equations.program import Level, Program
+from bullbear.equations.source import Source
+from bullbear.equations.system import System, Variable
+from bullbear.errors import Finding
+
+_SAMPLES = 17  # times of a run at which what time decides is looked at
+
+
+@dataclass(frozen=True)
+class Place:
+    """A part of an equation that a check may point at."""
+
+    source: Source
+    node: Expression
+
+    def finding(self, code: str, message: str, hint: str, severity: str) -> Finding:
+        return self.source.finding(self.node.span.start, code, message, hint, severity)
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A lookup that is read somewhere: its statement, and the place of its argument."""
+
+    name: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Delay:
+    """A call with memory: the statement of its time, and how many stages share that time."""
+
+    function: str
+    time: int
+    order: int
+    place: Place
+
+
+class Survey(Lowering):
+    """Resolves a system and goes on after a fault, with not-a-number in its place."""
+
+    def __init__(self, system: System) -> None:
+        super().__init__(system)
+        self.lookups: dict[int, Lookup] = {}
+        self.delays: list[Delay] = []
+        self._silent = {
+            key
+            for key, variable in system.variables.items()
+            if variable.kind == "lookup" and any(e.expression is None for e in variable.equations)
+        }
+
+    @property
+    def program(self) -> Program:
+        return self.builder.program
+
+    def expression(self, node: Expression, context: Context) -> int:
+        try:
+            return super().expression(node, context)
+        except LoweringFault as fault:
+            self._note(context.source.finding(fault.offset, fault.code, fault.message, fault.hint))
+            return self.builder.const(math.nan)
+
+    def call(self, node: Call, context: Context) -> int:
+        key = canonical(node.name)
+        function = FUNCTIONS.get(key)
+        variable = self.system.variables.get(key)
+        try:
+            statement = super().call(node, context)
+        except LoweringFault:
+            for argument in node.arguments:  # its arguments may be faulty as well
+                if function is None or function.kind not in ("external", "lookup"):
+                    self.expression(argument, context)
+            raise
+        if function is not None and function.kind == "memory":
+            self._note_delay(node, key, context)
+        if self.program.nodes[statement].op == "lookup" and node.arguments:
+            name = variable.name if variable else getattr(node.arguments[0], "name", node.name)
+            if key == "with lookup":
+                name = context.variable.name
+            argument = node.arguments[-1 if key != "with lookup" else 0]
+            self.lookups.setdefault(statement, Lookup(name, Place(context.source, argument)))
+        return statement
+
+    def _lookup_call(self, node: Call, variable: Variable, context: Context) -> int:
+        if canonical(variable.name) in self._silent:
+            return self.builder.const(math.nan)  # its points are a fault noted already
+        return super()._lookup_call(node, variable, context)
+
+    def _note_delay(self, node: Call, key: str, context: Context) -> None:
+        if key == "sample if true":
+            return
+        order = 3 if key.startswith(("smooth3", "delay3")) else 1
+        if key in ("smooth n", "delay n"):
+            order = int(getattr(node.arguments[3], "value", 1))
+        time = self.expression(node.arguments[1], context)
+        place = Place(context.source, node.arguments[1])
+        if not any(known.place == place for known in self.delays):
+            self.delays.append(Delay(node.name, time, order, place))
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What time alone decides, at times spread over a run.
+
+    `values` holds, for each time, the value of every such statement that was asked for.
+    """
+
+    times: tuple[float, ...]
+    values: tuple[Mapping[int, float], ...]
+
+
+def sample(program: Program, wanted: Sequence[int], controls: Mapping[str, float]) -> Sampled:
+    """Values of statements that no state decides; others are left out."""
+    known = sorted({index for index in wanted if program.levels[index] <= Level.TIME})
+    initial, final = controls["initial_time"], controls["final_time"]
+    times = tuple(initial + (final - initial) * k / (_SAMPLES - 1) for k in range(_SAMPLES))
+    if not known:
+        return Sampled(times, tuple({} for _ in times))
+    code = PythonCode(program, {"all": known})
+    prepared = code.prepare(program.defaults.tolist(), controls)
+    states = [math.nan] * len(program.states)
+    rows = [prepared.functions["all"](time, time, states) for time in times]
+    return Sampled(times, tuple(dict(zip(known, map(float, row), strict=True)) for row in rows))
