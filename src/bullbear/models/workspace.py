@@ -128,7 +128,9 @@ def find_model(argument: str | None, workspace: Path | None = None) -> ModelFile
 
 
 def _is_workspace(folder: Path) -> bool:
-    return (folder / "models").is_dir() and (folder / "equations").is_dir()
+    """Whether a folder has what a workspace has, and is not the code whose parts are named alike."""
+    parts = (folder / "models", folder / "equations")
+    return all(part.is_dir() for part in parts) and folder.resolve() != _PACKAGE
 
 
 def _looks_like_path(argument: str) -> bool:

@@ -46,6 +46,10 @@ def test_elsewhere_the_models_that_came_with_bullbear_are_used(tmp_path: Path, r
     assert find_workspace(start=tmp_path).root == root
 
 
+def test_the_code_is_no_workspace_although_its_parts_are_named_alike(root: Path) -> None:
+    assert find_workspace(start=root / "src" / "bullbear" / "models").root == root
+
+
 def test_a_name_means_the_definition_or_else_a_foreign_file(economy: Path) -> None:
     assert find_model("numerai", economy).path == economy / "models" / "numerai.toml"
     assert not find_model("numerai", economy).foreign
