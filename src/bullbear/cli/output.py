@@ -38,15 +38,17 @@ def say_json(content: Mapping[str, Any]) -> None:
 def say_error(error: BullbearError, as_json: bool) -> None:
     """An error with place, message and remedy: on standard error, and as JSON where asked for."""
     note(_explained(error))
-    if as_json:
-        where = error.where or next((f.where for f in error.findings), None)
-        content = {
-            "code": error.code,
-            "message": error.message,
-            "where": str(where) if where and str(where) else None,
-            "hint": error.hint or next((f.hint for f in error.findings if f.hint), ""),
-        }
-        say_json({"ok": False, "error": content})
+    if not as_json:
+        return
+    first = error.findings[0] if error.findings else None
+    where = error.where or (first.where if first else None)
+    content = {
+        "code": error.code,
+        "message": first.message if first and len(error.findings) == 1 else error.message,
+        "where": str(where) if where and str(where) else None,
+        "hint": error.hint or (first.hint if first else ""),
+    }
+    say_json({"ok": False, "error": content})
 
 
 def width() -> int:

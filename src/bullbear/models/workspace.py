@@ -128,7 +128,7 @@ def find_model(argument: str | None, workspace: Path | None = None) -> ModelFile
 
 
 def _is_workspace(folder: Path) -> bool:
-    """Whether a folder has what a workspace has, and is not the code whose parts are named alike."""
+    """Whether a folder has what a workspace has; the code, whose parts are named alike, is none."""
     parts = (folder / "models", folder / "equations")
     return all(part.is_dir() for part in parts) and folder.resolve() != _PACKAGE
 
