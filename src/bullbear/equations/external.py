@@ -2,133 +2,152 @@
 
 from __future__ import annotations
 
-import csv
+import math
 import re
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from bullbear.errors import DataError, Where
+from bullbear.equations.sheets import Area, Cell, column_index, read_book, resolve_inside
+from bullbear.errors import DataError, Where, did_you_mean
 
-Cell = str | float | None
-_CELL = re.compile(r"(?P<column>[A-Za-z]+)(?P<row>\d+)(?P<star>\*?)$")
-
-
-@lru_cache(maxsize=256)
-def _grid(path: Path, tab: str, stamp: int) -> tuple[tuple[Cell, ...], ...]:
-    """All cells of one sheet; `stamp` makes a changed file a new one."""
-    if path.suffix.lower() in (".xls", ".xlsx", ".xlsm"):
-        book = _workbook(path)
-        if tab not in book.sheetnames:
-            raise DataError(f'the workbook has no sheet "{tab}"', where=Where(str(path)),
-                            code="sheet", hint="sheets: " + ", ".join(book.sheetnames))  # fmt: skip
-        return tuple(tuple(row) for row in book[tab].iter_rows(values_only=True))
-    delimiter = {"tab": "\t", "": ","}.get(tab.lower(), tab)
-    if len(delimiter) != 1:
-        raise DataError(f'"{tab}" does not part the cells of a text file', code="sheet",
-                        hint="give the sign between two cells, such as ','")  # fmt: skip
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return tuple(tuple(row) for row in csv.reader(file, delimiter=delimiter))
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
-        raise DataError(
-            f'cannot read the table "{path.name}": {fault}',
-            code="no-file",
-            where=Where(str(path)),
-            hint="it must be a text in UTF-8",
-        ) from fault
-
-
-def _workbook(path: Path) -> Any:
-    """An Excel file, opened by openpyxl."""
-    from zipfile import BadZipFile
-
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        return load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, BadZipFile, KeyError, OSError) as fault:
-        raise DataError(
-            f'cannot read the workbook "{path.name}": {str(fault).partition(",")[0]}',
-            code="no-file", where=Where(str(path)), hint="save it as .xlsx or as .csv",
-        ) from fault  # fmt: skip
+_CELL = re.compile(r"(?P<column>[A-Za-z]{1,3})(?P<row>\d+)")
+_SPREADSHEETS = (".xls", ".xlsx", ".xlsm")
 
 
 class Sheet:
-    """One sheet of numbers, addressed as spreadsheets do (`B2`)."""
+    """One sheet of a file, addressed as spreadsheets do (`B2`), or by a name of the workbook."""
 
-    def __init__(self, path: Path, tab: str) -> None:
-        self.path = path
-        try:
-            stamp = path.stat().st_mtime_ns
-        except OSError as fault:
+    def __init__(self, folder: Path, file: str, tab: str) -> None:
+        self.path = resolve_inside(folder, file)
+        self.book = read_book(self.path, tab)
+        self.tab = self._tab(tab)
+        # a spreadsheet may hold words between its numbers, which Vensim takes for missing; in a
+        # text file they are a mistake
+        self.lenient = self.path.suffix.lower() in _SPREADSHEETS
+
+    def _tab(self, tab: str) -> str:
+        tabs = self.book.tabs
+        if "" in tabs:
+            return ""
+        found = next((t for t in tabs if t.casefold() == tab.casefold()), None)
+        if found is None:
+            raise DataError(f'the workbook has no sheet "{tab}"', where=Where(str(self.path)),
+                            code="sheet", hint="sheets: " + ", ".join(tabs))  # fmt: skip
+        return found
+
+    # -- cells ----------------------------------------------------------------------------------
+
+    def area(self, text: str) -> Area:
+        """The cell `B2`, or the block of a name."""
+        match = _CELL.fullmatch(text)
+        if match is not None:
+            row, column = int(match["row"]) - 1, column_index(match["column"])
+            return Area(self.tab, row, column, row, column)
+        named = self.book.names.get(text.casefold())
+        if named is None:
             raise DataError(
-                f'cannot read the table "{path.name}": {fault.strerror}', code="no-file",
-                where=Where(str(path)), hint="file names are relative to the equation file",
-            ) from fault  # fmt: skip
-        self.cells = _grid(path, tab, stamp)
+                f'"{text}" is neither a cell nor a name of the workbook', code="cell",
+                where=Where(str(self.path)),
+                hint=did_you_mean(text, self.book.names) or "write it as B2",
+            )  # fmt: skip
+        return named
 
-    def cell(self, row: int, column: int) -> Cell:
+    def cell(self, tab: str, row: int, column: int) -> Cell:
         """The cell at a row and column counted from 0; None outside or where it is blank."""
-        if row >= len(self.cells) or column >= len(self.cells[row]):
+        cells = self.book.tabs[tab]
+        if row >= len(cells) or column >= len(cells[row]):
             return None
-        value = self.cells[row][column]
-        return None if value is None or (isinstance(value, str) and not value.strip()) else value
+        value = cells[row][column]
+        return None if isinstance(value, str) and not value.strip() else value
 
-    def number(self, row: int, column: int) -> float | None:
-        value = self.cell(row, column)
+    def number(self, tab: str, row: int, column: int) -> float | None:
+        value = self.cell(tab, row, column)
         if value is None:
             return None
         try:
-            return float(value)
+            number = float(value)
         except (TypeError, ValueError):
-            where = Where(str(self.path), row + 1, column + 1)
-            raise DataError(f'"{value}" is not a number', code="number", where=where) from None
+            number = math.nan
+        if math.isfinite(number):
+            return number
+        if self.lenient:
+            return None
+        where = Where(str(self.path), row + 1, column + 1)
+        raise DataError(f'"{value}" is not a number', code="number", where=where)
+
+    # -- what the functions read ----------------------------------------------------------------
+
+    def constant(self, cell: str, outer: int, inner: int) -> float:
+        """One number of a block; elements run along the row, or down the column behind a star."""
+        down = cell.endswith("*")
+        area = self.area(cell.rstrip("*"))
+        rows, columns = (inner, outer) if down else (outer, inner)
+        number = self.number(area.tab, area.row + rows, area.column + columns)
+        if number is None:
+            raise DataError(f"the cell for {cell} is blank", code="empty", where=Where(
+                str(self.path), area.row + rows + 1, area.column + columns + 1))  # fmt: skip
+        return number
 
     def series(self, axis: str, cell: str, offset: int = 0) -> tuple[list[float], list[float]]:
-        """x and y: x along column `axis` (a letter) or row `axis` (a number), y from `cell` on.
+        """x and y: x along column `axis` (a letter), row `axis` (a number) or a name.
 
-        `offset` moves to the next series beside it, for the elements of a subscript.
+        y runs beside it from `cell` on; `offset` moves to the next series, for the elements of a
+        subscript.  Pairs in which one cell is blank are left out.
         """
-        row, column, _ = parse_cell(cell)
-        down = axis.isalpha()
-        if not down and not axis.isdecimal():
-            raise DataError(f'"{axis}" is neither a column nor a row', code="cell",
-                            hint="write a column as A, a row as 1")  # fmt: skip
-        at = column_index(axis) if down else int(axis) - 1
+        start = self.area(cell.rstrip("*"))
+        down, line, first, last = self._axis(axis, start)
         xs: list[float] = []
         ys: list[float] = []
-        step = 0
-        while True:
-            x = self.number(row + step, at) if down else self.number(at, column + step)
-            if x is None:
-                break
-            y = (
-                self.number(row + step, column + offset)
-                if down
-                else self.number(row + offset, column + step)
-            )
-            if y is not None:
+        for at in range(first, last + 1):
+            shift = at - first
+            if down:
+                x = self.number(start.tab, at, line)
+                y = self.number(start.tab, start.row + shift, start.column + offset)
+            else:
+                x = self.number(start.tab, line, at)
+                y = self.number(start.tab, start.row + offset, start.column + shift)
+            if x is not None and y is not None:
                 xs.append(x)
                 ys.append(y)
-            step += 1
         if not xs:
-            raise DataError(f"no numbers at {cell} along {axis}", code="empty",
-                            where=Where(str(self.path), row + 1, column + 1))  # fmt: skip
+            where = Where(str(self.path), start.row + 1, start.column + 1)
+            raise DataError(f"no numbers at {cell} along {axis}", code="empty", where=where)
         return xs, ys
 
+    def _axis(self, axis: str, start: Area) -> tuple[bool, int, int, int]:
+        """Whether x runs down, in which column or row, and from where to where."""
+        cells = self.book.tabs[start.tab]
+        if axis.isdigit():
+            return False, int(axis) - 1, start.column, max(map(len, cells), default=0) - 1
+        if axis.isalpha() and len(axis) <= 3 and axis.casefold() not in self.book.names:
+            return True, column_index(axis), start.row, len(cells) - 1
+        named = self.area(axis)
+        if named.last_row > named.row:
+            return True, named.column, named.row, named.last_row
+        return False, named.row, named.column, named.last_column
 
-def column_index(letters: str) -> int:
-    index = 0
-    for letter in letters.upper():
-        index = index * 26 + ord(letter) - ord("A") + 1
-    return index - 1
+    def elements(self, first: str, last: str, prefix: str) -> tuple[str, ...]:
+        """Names of subscript elements between two cells."""
+        start = self.area(first)
+        if _CELL.fullmatch(last):
+            end = self.area(last)
+        elif last.isdigit():
+            end = Area(start.tab, int(last) - 1, start.column, 0, 0)
+        elif last.isalpha():
+            end = Area(start.tab, start.row, column_index(last), 0, 0)
+        else:
+            raise DataError(f'"{last}" is no cell', code="cell", hint="write it as B9")
+        found = [
+            value
+            for row in range(start.row, end.row + 1)
+            for column in range(start.column, end.column + 1)
+            if (value := self.cell(start.tab, row, column)) is not None
+        ]
+        if not found:
+            where = Where(str(self.path), start.row + 1, start.column + 1)
+            raise DataError(f"no names between {first} and {last}", code="empty", where=where)
+        return tuple(prefix + _spelled(value) for value in found)
 
 
-def parse_cell(text: str) -> tuple[int, int, bool]:
-    """`B2*` as row 1, column 1, transposed."""
-    match = _CELL.match(text.strip())
-    if match is None:
-        raise DataError(f'"{text}" is not a cell', code="cell", hint="write it as B2")
-    return int(match["row"]) - 1, column_index(match["column"]), bool(match["star"])
+def _spelled(value: Cell) -> str:
+    whole = isinstance(value, float) and value == int(value)
+    return str(int(value)) if whole else str(value).strip()  # type: ignore[arg-type]

@@ -31,10 +31,10 @@ from bullbear.equations.expressions import (
 )
 from bullbear.equations.functions import FUNCTIONS, Function
 from bullbear.equations.names import canonical, element_name
-from bullbear.equations.program import Builder, Level, Parameter, Program, State
+from bullbear.equations.program import Builder, Level, Parameter, Program, State, evaluate
 from bullbear.equations.scalar import MISSING
 from bullbear.equations.source import Source
-from bullbear.equations.system import CONTROL_NAMES, Definition, System, Variable
+from bullbear.equations.system import CONTROL_NAMES, Definition, System, Variable, equation_kind
 from bullbear.equations.tables import Tables
 from bullbear.errors import DataError, EquationError, Finding, did_you_mean
 
@@ -182,27 +182,25 @@ class Lowering:
         name = element_name(variable.name, spelled)
         context = Context(variable, definition, dict(definition.bound), mode, name)
         node = definition.equation.expression
+        found = self.builder.const(float("nan"))  # stays where the equation has a fault
         with self.guarded(context):
-            if variable.kind == "data":
-                return self._data(context, elements)
-            if node is None:
-                return self.builder.const(float("nan"))  # a syntax error, already noted
-            if isinstance(node, Call) and canonical(node.name) == "integ":
-                return self._stock(context, elements, node)
-            constant = self._constant(context, elements, node)
-            return self.expression(node, context) if constant is None else constant
-        return self.builder.const(float("nan"))
+            if equation_kind(definition.equation) == "data":
+                found = self._data(context, elements)
+            elif isinstance(node, Call) and canonical(node.name) == "integ":
+                found = self._stock(context, elements, node)
+            elif node is not None:
+                constant = self._constant(context, node)
+                found = self.expression(node, context) if constant is None else constant
+        return found
 
-    def _constant(
-        self, context: Context, elements: tuple[str, ...], node: Expression
-    ) -> int | None:
+    def _constant(self, context: Context, node: Expression) -> int | None:
         """The parameter of an element whose equation is a number, else None."""
         if isinstance(node, Array):
             number: float | None = self._array_item(node, context.definition.position)
         elif isinstance(node, Call) and FUNCTIONS.get(canonical(node.name), _NONE).kind == (
             "external"
         ):
-            number = self.tables.constant(node, context.definition, elements)
+            number = self.tables.constant(node, context.definition)
         else:
             number = _number(node)
         return None if number is None else self.parameter(context.name, number, "constant")
@@ -249,6 +247,15 @@ class Lowering:
         self.arity(call, FUNCTIONS["integ"])
         state.rate = self.expression(call.arguments[0], context)
         state.initial = self.value(*key, INITIAL)
+
+    def number_now(self, index: int) -> float | None:
+        """What a statement of initial values comes to with the constants as the files have them."""
+        known: dict[str, float] = dict(zip(CONTROL_NAMES.values(), (0.0, 100.0, 1.0, 1.0)))  # noqa: B905
+        for key, control in CONTROL_NAMES.items():
+            if key in self.system.variables:
+                spelled = self.value(key, (), INITIAL, spelled_out=True)
+                known[control] = evaluate(self.builder.program, spelled, known) or known[control]
+        return evaluate(self.builder.program, index, known)
 
     def new_state(self, state: State) -> int:
         self.builder.program.states.append(state)

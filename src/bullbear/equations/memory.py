@@ -12,22 +12,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bullbear.equations.expressions import Call, Expression
-from bullbear.equations.program import State
+from bullbear.equations.program import Level, State
 
 if TYPE_CHECKING:
     from bullbear.equations.lowering import Context, Lowering
 
-# name -> (order, or None where the fourth argument gives it)
-_SMOOTHS = {"smooth": 1, "smoothi": 1, "smooth3": 3, "smooth3i": 3, "smooth n": None}
-_DELAYS = {"delay1": 1, "delay1i": 1, "delay3": 3, "delay3i": 3, "delay n": None}
+_HIGHEST_ORDER = 1000
+# name -> order; 0 where the fourth argument gives it
+_SMOOTHS = {"smooth": 1, "smoothi": 1, "smooth3": 3, "smooth3i": 3, "smooth n": 0}
+_DELAYS = {"delay1": 1, "delay1i": 1, "delay3": 3, "delay3i": 3}
 
 
 def lower(lowering: Lowering, node: Call, key: str, context: Context) -> int:
     """The statement of a function with memory; its states are made on the first visit."""
     if key in _SMOOTHS:
-        return _Memory(lowering, node, context).smooth(_order(lowering, node, _SMOOTHS[key]))
+        order = _SMOOTHS[key] or _order(lowering, node, context)
+        return _Memory(lowering, node, context).smooth(order)
     if key in _DELAYS:
-        return _Memory(lowering, node, context).delay(_order(lowering, node, _DELAYS[key]))
+        return _Memory(lowering, node, context).delay(_DELAYS[key])
+    if key == "delay n":
+        return _Memory(lowering, node, context).delay_n(_order(lowering, node, context))
     methods: dict[str, Callable[[_Memory], int]] = {
         "trend": _Memory.trend,
         "forecast": _Memory.forecast,
@@ -37,20 +41,26 @@ def lower(lowering: Lowering, node: Call, key: str, context: Context) -> int:
     return methods[key](_Memory(lowering, node, context))
 
 
-def _order(lowering: Lowering, node: Call, fixed: int | None) -> int:
-    """How many stages; an order that is given must be a number, because it shapes the model."""
-    from bullbear.equations.lowering import LoweringFault
-    from bullbear.equations.names import canonical
+def _order(lowering: Lowering, node: Call, context: Context) -> int:
+    """How many stages a SMOOTH N or DELAY N has.
 
-    if fixed is not None:
-        return fixed
+    The order is worked out at the start, as Vensim does it, and then fixed, because
+    it shapes the model.
+    """
+    from bullbear.equations.lowering import LoweringFault
+
     written = node.arguments[3]
-    value = getattr(written, "value", None)
-    variable = lowering.system.variables.get(canonical(getattr(written, "name", "")))
-    if variable is not None and variable.kind == "constant" and () in variable.elements:
-        value = getattr(variable.elements[()].equation.expression, "value", None)
-    if not isinstance(value, float) or value < 1 or value != int(value):
-        raise LoweringFault(written, "order", f"the order of {node.name} must be a whole number")
+    start = lowering.expression(written, replace(context, mode="initial"))
+    value = lowering.number_now(start)
+    if value is None or not 1 <= value <= _HIGHEST_ORDER or value != int(value):
+        raise LoweringFault(
+            written, "order", f"the order of {node.name} must be a whole number from 1 to "
+            f"{_HIGHEST_ORDER}",
+        )  # fmt: skip
+    program = lowering.builder.program
+    for index in program.needed([start]):
+        if program.nodes[index].op == "param":
+            program.structural[program.nodes[index].data] = node.name  # type: ignore[index]
     return int(value)
 
 
@@ -140,6 +150,41 @@ class _Memory:
         if fresh:
             self.later(finish)
         return self.add("div", leaves[-1], self.stage(self.now(time), order))
+
+    def delay_n(self, order: int) -> int:
+        """DELAY N(x, T, initial, n): as a chain of DELAY1, but T moves along with the material.
+
+        The first stage empties at the delay time of now, the second at that of a step before, and
+        so on; so a change of T reaches the outflow n - 1 steps later (Vensim's published output).
+        """
+        source, time, initial, _ = self.node.arguments
+        if self.starting:
+            return self.start(initial)
+        stage_time = self.stage(self.now(time), order)
+        if self.lowering.builder.level(stage_time) <= Level.DRAW or order == 1:
+            return self.delay(order)
+        leaves, fresh = self.states(2 * order - 1)
+        stocks, lagging = leaves[:order], leaves[order:]
+        for leaf in lagging:
+            self.state(leaf).kind = "sample"
+        times = [stage_time, *lagging]
+
+        def finish(memory: _Memory) -> None:
+            begin_time = memory.stage(memory.start(time), order)
+            begin = memory.add("mul", memory.start(initial), begin_time)
+            entering = memory.now(source)
+            now = memory.stage(memory.now(time), order)
+            for leaf, own_time in zip(stocks, [now, *lagging], strict=True):
+                leaving = memory.add("div", leaf, own_time)
+                memory.state(leaf).rate = memory.add("sub", entering, leaving)
+                memory.state(leaf).initial = begin
+                entering = leaving
+            for leaf, before in zip(lagging, [now, *lagging[:-1]], strict=True):
+                memory.state(leaf).rate, memory.state(leaf).initial = before, begin_time
+
+        if fresh:
+            self.later(finish)
+        return self.add("div", stocks[-1], times[-1])
 
     # -- trends ---------------------------------------------------------------------------------
 

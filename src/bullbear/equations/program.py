@@ -8,7 +8,7 @@ them.  Every printer (Python floats, NumPy arrays, LLVM vectors) works from this
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TypeAlias
@@ -103,6 +103,8 @@ class Program:
     states, parameters, tables : what the leaves refer to by index
     outputs : element name as spelled -> statement
     controls : initial_time, final_time, time_step, saveper -> statement, where the file has them
+    structural : parameters that shaped the list itself (the order of a delay) and so cannot be
+        changed; position -> the name of the function
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -112,6 +114,7 @@ class Program:
     tables: list[LookupTable] = field(default_factory=list)
     outputs: dict[str, int] = field(default_factory=dict)
     controls: dict[str, int] = field(default_factory=dict)
+    structural: dict[int, str] = field(default_factory=dict)
 
     @property
     def defaults(self) -> npt.NDArray[np.float64]:
@@ -152,6 +155,27 @@ class Program:
         return hasher.hexdigest()
 
 
+def evaluate(program: Program, root: int, controls: Mapping[str, float]) -> float | None:
+    """The number that a statement comes to with the parameters as they are.
+
+    None where it stands on time, a state or a lookup.
+    """
+    found: dict[int, float] = {}
+    for index in program.needed([root]):
+        node = program.nodes[index]
+        if node.op == "const":
+            found[index] = node.data  # type: ignore[assignment]
+        elif node.op == "param":
+            found[index] = program.parameters[node.data].value  # type: ignore[index]
+        elif node.op == "control":
+            found[index] = controls[node.data]  # type: ignore[index]
+        elif node.op in scalar.OPERATIONS:
+            found[index] = float(scalar.OPERATIONS[node.op](*(found[a] for a in node.args)))
+        else:
+            return None
+    return found[root]
+
+
 class Builder:
     """Appends statements to a program, each once."""
 
@@ -171,6 +195,7 @@ class Builder:
         copy.tables += program.tables
         copy.outputs |= program.outputs
         copy.controls |= program.controls
+        copy.structural |= program.structural
         for index, node in enumerate(copy.nodes):
             data = repr(node.data) if isinstance(node.data, float) else node.data
             builder._known[node.op, node.args, data] = index

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bullbear.equations.document import RangeDefinition
+from bullbear.equations.expressions import Call, Text
+from bullbear.equations.external import Sheet
 from bullbear.equations.names import canonical
-from bullbear.errors import Finding, did_you_mean
+from bullbear.errors import DataError, Finding, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Ranges:
             return ()
         if definition.alias:
             elements = self._aliased(definition, (*above, name))
+        elif definition.external is not None:
+            elements = self._external(definition)
         else:
             elements = self._listed(definition, (*above, name))
         self._ranges[name] = Range(definition.name, elements)
@@ -86,6 +90,31 @@ class Ranges:
             )
         )  # fmt: skip
         return ()
+
+    def _external(self, definition: RangeDefinition) -> tuple[str, ...]:
+        """Elements read by GET DIRECT SUBSCRIPT('file', 'tab', 'first', 'last', 'prefix')."""
+        call = definition.external
+        texts = [a.value for a in call.arguments if isinstance(a, Text)] if isinstance(
+            call, Call) else []  # fmt: skip
+        try:
+            if len(texts) not in (4, 5):
+                raise DataError(
+                    "GET DIRECT SUBSCRIPT takes 4 or 5 quoted arguments", code="arguments",
+                    hint="GET DIRECT SUBSCRIPT('file.csv', ',', 'A2', 'A9', 'prefix ')",
+                )  # fmt: skip
+            file, tab, first, last, prefix = (*texts, "")[:5]
+            spelled = Sheet(definition.source.folder, file, tab).elements(first, last, prefix)
+        except DataError as fault:
+            place = f" ({fault.where})" if fault.where else ""
+            self.findings.append(
+                definition.source.finding(
+                    definition.span.start, fault.code, fault.message + place, fault.hint
+                )
+            )
+            return ()
+        for element in spelled:
+            self.spelling.setdefault(canonical(element), element)
+        return tuple(dict.fromkeys(map(canonical, spelled)))
 
     def _listed(self, definition: RangeDefinition, above: tuple[str, ...]) -> tuple[str, ...]:
         found: list[str] = []

@@ -9,6 +9,7 @@ from itertools import product
 from bullbear.equations.document import Document, Equation, Macro
 from bullbear.equations.expressions import (
     Array,
+    Binary,
     Call,
     Expression,
     Missing,
@@ -170,7 +171,7 @@ class System:
     def _kind(self, variable: Variable) -> str:
         if canonical(variable.name) in CONTROL_NAMES:
             return "control"
-        kinds = {_equation_kind(e) for e in variable.equations}
+        kinds = {equation_kind(e) for e in variable.equations}
         return kinds.pop() if len(kinds) == 1 else ("stock" if "stock" in kinds else "auxiliary")
 
     def _names(self, variable: Variable) -> Iterator[str]:
@@ -220,7 +221,8 @@ class System:
         return [v.name for v in self.variables.values()]
 
 
-def _equation_kind(equation: Equation) -> str:
+def equation_kind(equation: Equation) -> str:
+    """What one equation says its variable is; several equations of one variable may differ."""
     node = equation.expression
     if equation.operator == "(":
         return "lookup"
@@ -249,6 +251,6 @@ def _terms(node: Expression) -> Iterator[str]:
     elif isinstance(node, Call) and canonical(node.name) == "sum":
         for argument in node.arguments:
             yield from _terms(argument)
-    elif hasattr(node, "left") and getattr(node, "operator", "") in ("+", "-"):
+    elif isinstance(node, Binary) and node.operator in ("+", "-"):
         yield from _terms(node.left)
         yield from _terms(node.right)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bullbear.equations.datasets import dataset_series
 from bullbear.equations.document import Equation
 from bullbear.equations.expressions import Call, Table, Text
-from bullbear.equations.external import Sheet, parse_cell
+from bullbear.equations.external import Sheet
 from bullbear.equations.names import canonical
 from bullbear.equations.program import LookupTable, Program
 from bullbear.equations.source import Source
@@ -38,9 +39,10 @@ class Tables:
             definition = variable.elements[elements]
             node = definition.equation.expression
             if isinstance(node, Table):
-                xs, ys = node.x, node.y
+                xs: Sequence[float] = node.x
+                ys: Sequence[float] = node.y
             elif isinstance(node, Call):
-                xs, ys = self._series(node, definition, elements)
+                xs, ys = self._series(node, definition)
             else:
                 raise DataError(f'the lookup "{variable.name}" has no points', code="lookup")
             self._known[key] = self._add(variable.name, xs, ys)
@@ -57,40 +59,36 @@ class Tables:
         """The table of a data variable's element, and how it is read between its points."""
         equation = definition.equation
         key = ("data", canonical(equation.name), elements)
-        if not isinstance(equation.expression, Call):
+        if not isinstance(equation.expression, Call) and key not in self._known:
+            document = next(d for d in self.system.documents if d.source is equation.source)
+            points = dataset_series(document, equation.name, elements)
+            if points is not None:
+                self._known[key] = self._add(equation.name, *points)
+                return self._known[key], _KEYWORD_KINDS.get(equation.keyword, "interpolate")
             raise DataError(
                 f'"{equation.name}" has no equation and no data', code="no-data",
                 hint=did_you_mean(equation.name, self._others(equation))
                 or "give it an equation, or GET DIRECT DATA(...)",
             )  # fmt: skip
-        if key not in self._known:
-            xs, ys = self._series(equation.expression, definition, elements)
+        if key not in self._known and isinstance(equation.expression, Call):
+            xs, ys = self._series(equation.expression, definition)
             self._known[key] = self._add(equation.name, xs, ys)
         return self._known[key], _KEYWORD_KINDS.get(equation.keyword, "interpolate")
 
     def _others(self, equation: Equation) -> list[str]:
         return [n for n in self.system.known_names() if canonical(n) != canonical(equation.name)]
 
-    def constant(self, call: Call, definition: Definition, elements: tuple[str, ...]) -> float:
+    def constant(self, call: Call, definition: Definition) -> float:
         """One number of GET DIRECT CONSTANTS."""
         file, tab, cell = self._texts(call, 3)
-        row, column, transposed = parse_cell(cell)
         inner = definition.position[-1] if definition.position else 0
         outer = definition.position[-2] if len(definition.position) > 1 else 0
-        # the last subscript runs along a row, or down a column behind a star
-        if transposed or cell.endswith("*"):
-            row, column = row + inner, column + outer
-        else:
-            row, column = row + outer, column + inner
-        number = self._sheet(definition, file, tab).number(row, column)
-        if number is None:
-            raise DataError(f"the cell {cell} of {file} is blank", code="empty")
-        return number
+        return self._sheet(definition, file, tab).constant(cell, outer, inner)
 
     # -- reading --------------------------------------------------------------------------------
 
     def _series(
-        self, call: Call, definition: Definition, elements: tuple[str, ...]
+        self, call: Call, definition: Definition
     ) -> tuple[Sequence[float], Sequence[float]]:
         file, tab, axis, cell = self._texts(call, 4)
         position = definition.position
@@ -103,7 +101,7 @@ class Tables:
         return self._sheet(definition, file, tab).series(axis, cell, offset)
 
     def _sheet(self, definition: Definition, file: str, tab: str) -> Sheet:
-        return Sheet((definition.equation.source.folder / file).resolve(), tab)
+        return Sheet(definition.equation.source.folder, file, tab)
 
     def _texts(self, call: Call, count: int) -> tuple[str, ...]:
         texts = tuple(a.value for a in call.arguments if isinstance(a, Text))
