@@ -53,6 +53,7 @@ from bullbear.models.workspace import find_model
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bullbear.equations.symbolic import SymbolicSystem
     from bullbear.models.adjoint import Gradient, Loss
     from bullbear.models.linearised import RunOptions
     from bullbear.models.sensitivities import Sensitivities
@@ -265,6 +266,13 @@ class Model:
 
     # -- derivatives and symbols ----------------------------------------------------------------
 
+    @cached_property
+    def equations(self) -> SymbolicSystem:
+        """The equations as SymPy expressions."""
+        from bullbear.equations.symbolic import SymbolicSystem
+
+        return SymbolicSystem(self.system)
+
     def sensitivities(
         self,
         outputs: Sequence[str],
@@ -282,7 +290,8 @@ class Model:
         self, outputs: Sequence[str], loss: Loss, **options: Unpack[RunOptions]
     ) -> Gradient:
         """Derivatives of one number by all constants; see `models.adjoint`."""
-        from bullbear.models.adjoint import gradient
+        from bullbear.equations.symbolic import SymbolicSystem
+    from bullbear.models.adjoint import gradient
 
         return gradient(self, outputs, loss, options)
 
