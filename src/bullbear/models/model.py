@@ -290,8 +290,7 @@ class Model:
         self, outputs: Sequence[str], loss: Loss, **options: Unpack[RunOptions]
     ) -> Gradient:
         """Derivatives of one number by all constants; see `models.adjoint`."""
-        from bullbear.equations.symbolic import SymbolicSystem
-    from bullbear.models.adjoint import gradient
+        from bullbear.models.adjoint import gradient
 
         return gradient(self, outputs, loss, options)
 
