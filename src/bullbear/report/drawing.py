@@ -53,7 +53,7 @@ FEW_POINTS = 40
 """Up to so many observed points show their ranges."""
 
 
-CHARACTERS = 10
+CHARACTERS = 11
 """Characters of a panel's title per inch."""
 HEADROOM = 1.1
 """Room above stacked bands, over their height, where moments are named."""
@@ -70,13 +70,13 @@ def plain_style() -> Iterator[None]:
             yield
 
 
-def save(figure: Figure, path: Path, source: str, columns: int | None = None) -> Path:
+def save(figure: Figure, path: Path, columns: int | None = None) -> Path:
     """Draw a figure into a PNG file, which appears whole or not at all.
+
+    The file keeps the digest of the figure as its `Source`, by which a stale picture is found.
 
     Parameters
     ----------
-    source
-        Kept in the file as its `Source`: from what it was made.
     columns
         Panels beside each other; by default as many as look well.
     """
@@ -85,7 +85,10 @@ def save(figure: Figure, path: Path, source: str, columns: int | None = None) ->
         unfinished = path.with_name(f".{path.name}.unfinished")
         try:
             canvas.savefig(
-                unfinished, format="png", dpi=DPI, metadata={"Software": None, "Source": source}
+                unfinished,
+                format="png",
+                dpi=DPI,
+                metadata={"Software": None, "Source": figure.digest()},
             )
             unfinished.replace(path)
         finally:

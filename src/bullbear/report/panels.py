@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,6 +70,15 @@ class Figure:
     panels: tuple[Panel, ...]
     time_unit: str
     shared: bool = True
+
+    def digest(self) -> str:
+        """Equal for figures that show the same; a millionth of a line's height is the same."""
+        parts: list[object] = [self.title]
+        for panel in self.panels:
+            parts += [panel.title, panel.unit, panel.limit, panel.moments, panel.log]
+            parts += [(point.time, point.value) for point in panel.points]
+            parts += [(line.label, line.colour, _grained(line.values)) for line in panel.lines]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def figures(
@@ -227,6 +237,15 @@ def _points(
     if any(row.unit != plot.unit for row in series.rows):
         series = to_model_units(series, read_units(path.parent.parent / "units.csv"))
     return tuple(row for row in series.rows if times[0] <= row.time <= times[-1])
+
+
+def _grained(values: Array) -> list[int]:
+    """Values in millionths of the largest of them."""
+    largest = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
+    grains: list[int] = (
+        np.rint(np.nan_to_num(values / largest, nan=-2.0) * 1e6).astype(int).tolist()
+    )
+    return grains
 
 
 def _time_unit(definition: ModelDefinition) -> str:

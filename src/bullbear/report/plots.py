@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,19 +44,7 @@ def write_run_plots(
         If observed points cannot be read.
     """
     drawn = figures(runs, definition, units)
-    source = source_of(runs)
-    return [drawing.save(figure, out_dir / name, source) for name, figure in _named(drawn)]
-
-
-def source_of(runs: Mapping[str, Run]) -> str:
-    """What a picture was made from: equal for equal models, scenarios, methods and steps."""
-    parts = []
-    for slug, run in runs.items():
-        origin = run.provenance
-        settings = sorted(origin.overrides.items())
-        parts.append((slug, origin.hash, settings, origin.method, origin.time_step))
-    digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
-    return f"bullbear {', '.join(runs)} {digest}"
+    return [drawing.save(figure, out_dir / name) for name, figure in _named(drawn)]
 
 
 def file_name(title: str) -> str:
