@@ -1,9 +1,9 @@
-"""`bullbear equations`: what a model computes."""
+"""`bullbear equations`: what a model computes, as text or LaTeX."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bullbear.models.model import Model
 
 INDENT = "    "
+_KEPT = "\N{NO-BREAK SPACE}"
 
 
 def command(
@@ -31,6 +32,9 @@ def command(
             show_default=False,
         ),
     ] = None,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="As LaTeX, to be set in a paper.", show_default=False)
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show a model's differential equations with units.
@@ -38,6 +42,7 @@ def command(
     \b
     bullbear equations
     bullbear equations --variable "Treasury NMR"
+    bullbear equations --latex > stocks.tex
 
     Without --variable, the equation and the beginning of each stock.
     """
@@ -47,14 +52,26 @@ def command(
     shown = [_find(system, variable)] if variable else _stocks(system)
     if as_json:
         content = {one.name: _content(one, unit) for one in shown}
+        if latex:
+            for one in shown:
+                content[one.name]["latex"] = list(_latex(one, loaded, unit))
+        if latex:
+            for one in shown:
+                content[one.name]["latex"] = list(_latex(loaded, one, unit))
         say_json({"ok": True, "model": loaded.name, "equations": content})
+        return
+    if latex:
+        for one in shown:
+            say(f"% {one.name} ({one.kind})")
+            for text in _latex(loaded, one, unit):
+                say(f"\\[\n{text}\n\\]")
         return
     for number, one in enumerate(shown):
         if number:
             say()
-        for line in _text(one, unit):
+        for line in _blocks(one, loaded, unit) if latex else _text(one, unit):
             say(line)
-        if variable:
+        if variable and not latex:
             for line in _neighbours(one, system):
                 say(line)
 
@@ -84,7 +101,7 @@ def _time_unit(model: Model) -> str:
     return (step.units if step else "") or "time"
 
 
-def _content(variable: Variable, time_unit: str) -> dict[str, object]:
+def _content(variable: Variable, time_unit: str) -> dict[str, Any]:
     sides = [s for one in variable.equations for s in _sides(one, variable, time_unit)]
     return {
         "kind": variable.kind,
@@ -95,6 +112,31 @@ def _content(variable: Variable, time_unit: str) -> dict[str, object]:
     }
 
 
+def _blocks(variable: Variable, model: Model, time_unit: str) -> Iterator[str]:
+    """The equations of a variable as displayed LaTeX, behind a remark that says what it is."""
+    yield f"% {variable.name}: {' '.join(variable.comment.split())}"
+    for formula in _latex(variable, model, time_unit):
+        yield f"\\[\n{formula}\n\\]"
+
+
+def _latex(variable: Variable, model: Model, time_unit: str) -> Iterator[str]:
+    """Each equation of a variable, and the initial value of a stock, as LaTeX."""
+    from bullbear.equations.latex import equation_latex, expression_latex, name_latex
+
+    equations = model.equations.of(variable.name)
+    if not equations:
+        raise UsageError(
+            f'"{variable.name}" is no equation but a {variable.kind}',
+            code="no-equation",
+            hint="without --latex it is shown as it stands in the file",
+        )
+    for equation in equations:
+        yield equation_latex(equation, time_unit)
+        if equation.initial is not None:
+            initial = expression_latex(equation.initial)
+            yield f"{name_latex(equation.name)}(t_0) = {initial}"
+
+
 def _text(variable: Variable, time_unit: str) -> Iterator[str]:
     """What a variable is, and its equations, in lines that fit the terminal."""
     kind = "" if variable.kind == "stock" else f"  ({variable.kind})"
@@ -103,8 +145,34 @@ def _text(variable: Variable, time_unit: str) -> Iterator[str]:
         yield wrapped(variable.comment, INDENT)
     for equation in variable.equations:
         for left, right in _sides(equation, variable, time_unit):
-            yield wrapped(f"{left} = {right}", INDENT)
+            yield _broken(f"{left} = {right}", [variable.name, *_names(equation)])
     yield f"{INDENT}{variable.where}"
+
+
+def _latex(model: Model, variable: Variable, time_unit: str) -> Iterator[str]:
+    """A variable's equations as LaTeX; none for a lookup."""
+    from bullbear.equations.latex import equation_latex
+
+    for equation in model.equations.of(variable.name):
+        yield equation_latex(equation, time_unit)
+
+
+def _names(equation: Equation) -> Iterator[str]:
+    """The names in an equation, as they are written there."""
+    from bullbear.equations.expressions import Call, Name, walk
+
+    for node in walk(equation.expression) if equation.expression is not None else ():
+        if isinstance(node, Name | Call):
+            yield node.name
+
+
+def _broken(text: str, names: Iterable[str]) -> str:
+    """An equation in lines that fit the terminal, broken before operators and not inside names."""
+    for name in sorted(set(names), key=len, reverse=True):
+        text = text.replace(name, name.replace(" ", _KEPT))
+    for operator in "+-*/^=<>":
+        text = text.replace(f"{operator} ", f"{operator}{_KEPT}")
+    return wrapped(text, 2 * INDENT).removeprefix(INDENT).replace(_KEPT, " ")
 
 
 def _sides(equation: Equation, variable: Variable, time_unit: str) -> Iterator[tuple[str, str]]:
@@ -119,7 +187,7 @@ def _sides(equation: Equation, variable: Variable, time_unit: str) -> Iterator[t
         return
     rate, initial = node.arguments[:2]
     yield f"d {name} / d Time [{variable.units or '1'}/{time_unit}]", _written(equation, rate)
-    yield f"{name} at the beginning", _written(equation, initial)
+    yield f"{name} at first", _written(equation, initial)
 
 
 def _written(equation: Equation, part: Expression) -> str:
