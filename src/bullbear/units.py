@@ -79,7 +79,8 @@ class Units:
     """
 
     def __init__(self, groups: Iterable[Sequence[str]] = ()) -> None:
-        self._base: dict[str, str] = {_canonical("Dmnl"): ""}
+        self._known: dict[str, str] = {_canonical("Dmnl"): ""}  # by tables
+        self._met: dict[str, str] = {}  # words that are in none
         self._read: dict[str, Unit] = {}
         for group in groups:
             self.same(group)
@@ -95,9 +96,9 @@ class Units:
         """Take words for one unit; a word known before decides what they all mean."""
         keys = [_canonical(word) for word in words if word.strip()]
         if keys:
-            known = [self._base[key] for key in keys if key in self._base]
+            known = [self._known[key] for key in keys if key in self._known]
             base = known[0] if known else " ".join(words[0].split())
-            self._base.update((key, base) for key in keys if key not in self._base)
+            self._known.update((key, base) for key in keys if key not in self._known)
             self._read.clear()
 
     def read(self, text: str) -> Unit:
@@ -113,9 +114,23 @@ class Units:
             found = self._read[text] = _Reader(text, self).whole()
         return found
 
+    def words(self) -> list[str]:
+        """The base units of the tables."""
+        return sorted({base for base in self._known.values() if base})
+
+    def unknown(self, text: str) -> list[tuple[str, int]]:
+        """Words of a unit that are in no table, with their offsets; none if there is no table."""
+        if len(self._known) <= 1:
+            return []
+        found = ((m["name"], m.start("name")) for m in _TOKEN.finditer(text) if m["name"])
+        return [(word, at) for word, at in found if _canonical(word) not in self._known]
+
     def base(self, word: str) -> Unit:
         """The unit of one word; a new word is a base unit of its own."""
-        name = self._base.setdefault(_canonical(word), " ".join(word.split()))
+        key = _canonical(word)
+        name = self._known.get(key)
+        if name is None:
+            name = self._met.setdefault(key, " ".join(word.split()))
         return Unit(((name, Fraction(1)),)) if name else DIMENSIONLESS
 
 

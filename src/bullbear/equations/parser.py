@@ -85,7 +85,7 @@ class _Parser:
         if self.here.kind == "end":
             raise self.fault("expected an expression")
         first = self.expression(0)
-        if self.sees(",") or self.sees(";"):
+        if (self.sees(",") or self.sees(";")) and _is_number(first):
             return self.array(first)
         self.finish()
         return first
@@ -93,7 +93,11 @@ class _Parser:
     def finish(self) -> None:
         if self.here.kind == "end":
             return
-        hint = 'one ")" is too many' if self.sees(")") else "is an operator missing before it?"
+        hint = "is an operator missing before it?"
+        if self.sees(")"):
+            hint = 'one ")" is too many, or a "(" is missing'
+        elif self.sees(","):
+            hint = 'is a "(" missing before it? an array of constants holds numbers only'
         raise self.fault("expected an operator or the end of the equation", hint)
 
     def array(self, first: Expression) -> Array:
@@ -111,7 +115,7 @@ class _Parser:
     def signed(self, node: Expression) -> float:
         if isinstance(node, Number):
             return node.value
-        if isinstance(node, Unary) and isinstance(node.operand, Number):
+        if isinstance(node, Unary) and isinstance(node.operand, Number) and _is_number(node):
             return -node.operand.value if node.operator == "-" else node.operand.value
         raise SyntaxFault(
             node.span.start, "array", "an array of constants may hold numbers only",
@@ -286,3 +290,10 @@ class _Parser:
 
     def _no_number(self) -> Expression:
         raise self.fault("expected a number")
+
+
+def _is_number(node: Expression) -> bool:
+    """Whether a node is a number with at most one sign."""
+    return isinstance(node, Number) or (
+        isinstance(node, Unary) and node.operator != ":NOT:" and isinstance(node.operand, Number)
+    )

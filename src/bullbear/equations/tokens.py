@@ -57,7 +57,7 @@ def tokenize(text: str, start: int, end: int) -> list[Token]:
         if kind != "skip":
             tokens.append(_token(kind, match[0], position, match.end()))
         position = match.end()
-    tokens.append(Token("end", "", Span(_last_visible(text, start, end), end)))
+    tokens.append(Token("end", "", Span(_end(text, start, end), end)))
     return tokens
 
 
@@ -71,9 +71,9 @@ def _token(kind: str, text: str, start: int, end: int) -> Token:
     return Token(kind, text, Span(start, end))
 
 
-def _last_visible(text: str, start: int, end: int) -> int:
-    """Where a message about an early end should point: at the last thing that is there."""
-    return max(start, start + len(text[start:end].rstrip()) - 1)
+def _end(text: str, start: int, end: int) -> int:
+    """Where a message about an early end points: what ends it, or the last thing in the file."""
+    return end if end < len(text) else max(start, start + len(text[start:end].rstrip()) - 1)
 
 
 def _unreadable(text: str, position: int) -> SyntaxFault:

@@ -29,7 +29,7 @@ from bullbear.equations.unit_inference import (
     ratio,
     terms,
 )
-from bullbear.errors import ERROR, Finding
+from bullbear.errors import ERROR, WARNING, Finding, did_you_mean
 from bullbear.units import Unit, UnitError, Units
 
 _HINTED = 6  # names listed in a hint
@@ -108,6 +108,7 @@ class _Check:
             if equation.units:
                 try:
                     read.append((equation, self.units.read(equation.units)))
+                    self._unknown_words(equation)
                 except UnitError as fault:
                     offset = unit_offset(equation) + fault.offset
                     self.note(equation, offset, "unit-syntax",
@@ -124,12 +125,22 @@ class _Check:
                           f"{first_equation.where}", "give it one unit")  # fmt: skip
         return first
 
+    def _unknown_words(self, equation: Equation) -> None:
+        """Words that stand in no table are taken for units of their own, or for slips."""
+        for word, offset in self.units.unknown(equation.units) if self.complete else ():
+            finding = equation.source.finding(
+                unit_offset(equation) + offset, "unknown-unit", f'no unit is called "{word}"',
+                did_you_mean(word, self.units.words()) or "add it to equations/units.toml",
+                WARNING,
+            )  # fmt: skip
+            self.findings.append(finding)
+
     def _missing(self, key: str, variable: Variable) -> Known:
         if key in CONTROL_NAMES:
             return self.time
         if self.complete:
             equation = variable.equations[-1]
-            self.note(equation, equation.span.start, "no-unit", f'"{variable.name}" has no unit',
+            self.note(equation, unit_offset(equation), "no-unit", f'"{variable.name}" has no unit',
                       'write it behind the first "~"; Dmnl where it has none')  # fmt: skip
         return UNKNOWN
 
@@ -227,8 +238,10 @@ def unit_offset(equation: Equation) -> int:
     """Where the unit of an equation stands in its file."""
     text = equation.source.text
     mark = text.find("~", equation.body.end)
-    if mark < 0 or not equation.units:
+    if mark < 0:
         return equation.span.start
+    if not equation.units:
+        return mark
     return mark + 1 + len(text[mark + 1 :]) - len(text[mark + 1 :].lstrip())
 
 

@@ -21,7 +21,7 @@ from bullbear.equations.document import (
 from bullbear.equations.expressions import Call, Expression, Span
 from bullbear.equations.parser import parse_expression, parse_table
 from bullbear.equations.source import Source
-from bullbear.equations.tokens import NAME, QUOTED, SyntaxFault
+from bullbear.equations.tokens import NAME, QUOTED, WORD, SyntaxFault
 
 _SKETCH = re.compile(r"^\\{2,3}---///", re.MULTILINE)
 _SETTINGS = "///---\\\\\\"
@@ -39,7 +39,10 @@ _LEFT = re.compile(
 )
 _UNIT_LIMITS = re.compile(r"\[[^\]]*\]\s*$")
 _NUMBERED = re.compile(r"^(?P<stem>.*?)(?P<number>\d+)$")
-_NEXT_ENTRY = re.compile(rf"\n(?=[ \t]*(?:{QUOTED}|{NAME})\s*(?:\[[^\]]*\])?\s*:?=)")
+_LINE_NAME = rf"\n(?=[ \t]*(?:{QUOTED}|{NAME})\s*(?:\[[^\]]*\])?\s*"
+_NEXT_ENTRY = re.compile(rf"{_LINE_NAME}:?=)")
+_NEXT_LOOKUP = re.compile(rf"{_LINE_NAME}\(\s*(?:GET\s|[\[(]))")
+_ELEMENT = re.compile(rf"{QUOTED}|{WORD}+(?:(?:\s|\\)+{WORD}+)*")
 
 
 def read_vensim(path: str | Path) -> Document:
@@ -153,20 +156,24 @@ class _Reader:
         while len(sections) > 3 and not self.slice(sections[3]).startswith(":"):
             comment = sections[2]
             body = self.text[comment.start : comment.end]
-            following = list(_NEXT_ENTRY.finditer(body))
+            following = list(_NEXT_ENTRY.finditer(body)) or list(_NEXT_LOOKUP.finditer(body))
             if not following:
                 break
             cut = comment.start + following[-1].start()
-            self.document.findings.append(
-                self.source.finding(
-                    comment.start + len(body[: following[-1].start()].rstrip()) - 1,
-                    "entry-end", 'the equation is not closed by "|"',
-                    'add "|" behind its comment',
-                )
+            self.note(
+                SyntaxFault(self.line_after(comment.start, cut), "entry-end",
+                            'the equation above is not closed by "|"',
+                            'add "|" behind its comment')
             )  # fmt: skip
             yield _Entry((sections[0], sections[1], Span(comment.start, cut)), True)
             sections = [Span(cut, comment.end), *sections[3:]]
         yield _Entry(tuple(sections), closed)
+
+    def line_after(self, start: int, end: int) -> int:
+        """The blank line behind the text between two offsets, or the end of that text."""
+        visible = start + len(self.text[start:end].rstrip())
+        line = self.text.find("\n", visible, end) + 1
+        return line if line and line <= end else max(start, visible - 1)
 
     def slice(self, span: Span) -> str:
         return self.text[span.start : span.end].strip()
@@ -297,6 +304,11 @@ class _Reader:
             item = part.strip()
             if not item:
                 raise SyntaxFault(offset, "range", "the subscript range has an empty element")
+            if not _ELEMENT.fullmatch(item) and not item.startswith("("):
+                raise SyntaxFault(
+                    offset, "range", f'"{" ".join(item.split())}" is no name of an element',
+                    'is a "|" or a "~" missing above, or quotes around a name with signs?',
+                )  # fmt: skip
             numeric = re.fullmatch(r"\(\s*(.+?)\s*-\s*(.+?)\s*\)", item, re.DOTALL)
             found.extend(self.numbered(numeric, offset) if numeric else [_plain(item)])
         return tuple(found)

@@ -139,6 +139,8 @@ def _check_equations(
     findings += lookups.out_of_order(system, severity)
     findings += naming.look_alikes(system)
     findings += naming.spellings(system)
+    findings += naming.renamed(system, survey.findings)
+    findings += naming.unused_ranges(system)
     findings += naming.unused(system, findings, named)
     return survey
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from bullbear.equations.expressions import Call, Name, walk
@@ -11,6 +13,9 @@ from bullbear.equations.system import System
 from bullbear.errors import NOTE, WARNING, Finding
 
 _SIGNS = re.compile(r"[\W_]+")
+_MISSING = re.compile(r'no variable is called "(.*)"$')
+_ALIKE = 0.55
+"""How much alike two names must be to be taken for one."""
 
 
 def look_alikes(system: System) -> Iterator[Finding]:
@@ -73,6 +78,67 @@ def unused(system: System, findings: Iterable[Finding], named: Iterable[str]) ->
             equation.span.start, "unused", f'nothing reads the {variable.kind} "{variable.name}"',
             "use it in an equation, or take it out", WARNING,
         )  # fmt: skip
+
+
+def renamed(system: System, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Variables that nothing reads, while a name much like theirs is read and defined nowhere.
+
+    Where a name is wrong on the left side, its readers are not at fault.
+    """
+    read = {key for v in system.variables.values() for key in v.depends}
+    unread = {key: v for key, v in system.variables.items() if key not in read}
+    told: set[str] = set()
+    for finding in findings:
+        missing = _MISSING.match(finding.message) if finding.code == "unknown-name" else None
+        if missing is None or canonical(missing[1]) in told:
+            continue
+        told.add(canonical(missing[1]))
+        likeness = {key: _likeness(canonical(missing[1]), key) for key in unread}
+        best = max(likeness, key=lambda key: likeness[key], default=None)
+        if best is not None and likeness[best] >= _ALIKE:
+            variable = unread[best]
+            equation = variable.equations[0]
+            yield equation.source.finding(
+                equation.span.start, "renamed",
+                f'nothing reads "{variable.name}", and "{missing[1]}" is read at {finding.where} '
+                "but defined nowhere", f'is this the equation of "{missing[1]}"?', WARNING,
+            )  # fmt: skip
+
+
+def _likeness(one: str, other: str) -> float:
+    """How much two names are alike, in letters or in words, from 0 to 1."""
+    letters = difflib.SequenceMatcher(None, one, other).ratio()
+    left, right = Counter(one.split()), Counter(other.split())
+    if (left - right).total() + (right - left).total() <= 1:
+        return 1.0  # the same words in another order, or one word more
+    return max(letters, (left & right).total() / max(left.total(), right.total()))
+
+
+def unused_ranges(system: System) -> Iterator[Finding]:
+    """Subscript ranges that neither a variable nor another range has."""
+    read: set[str] = set()
+    for document in system.documents:
+        for definition in document.ranges:
+            read.add(canonical(definition.alias))
+            read |= {canonical(element) for element in definition.elements}
+            read |= {canonical(mapping.target) for mapping in definition.mappings}
+        for equation in document.equations:
+            if equation.expression is not None:
+                for node in walk(equation.expression):
+                    if isinstance(node, Name | Call):
+                        read.add(canonical(node.name))
+                        read |= {canonical(s.name) for s in node.subscripts}
+            read |= {canonical(s) for group in equation.exceptions for s in group}
+    subscripts = {canonical(s) for d in system.documents for e in d.equations for s in e.subscripts}
+    for document in system.documents:
+        for definition in document.ranges:
+            elements = {canonical(element) for element in definition.elements}
+            if canonical(definition.name) not in read | subscripts and not elements & subscripts:
+                yield definition.source.finding(
+                    definition.span.start, "unused",
+                    f'nothing has the subscript range "{definition.name}"',
+                    "use it in an equation, or take it out", WARNING,
+                )  # fmt: skip
 
 
 def _faulty_texts(system: System, findings: Iterable[Finding]) -> list[str]:

@@ -65,6 +65,15 @@ class Survey(Lowering):
     def program(self) -> Program:
         return self.builder.program
 
+    def everything(self) -> None:
+        super().everything()
+        nothing = self.builder.const(math.nan)
+        for state in self.program.states:  # a faulty stock or delay has no rate or beginning
+            state.rate = state.rate if state.rate >= 0 else nothing
+            state.initial = state.initial if state.initial >= 0 else nothing
+            if state.kind == "fixed" and state.delay < 0:
+                state.delay = nothing
+
     def expression(self, node: Expression, context: Context) -> int:
         try:
             return super().expression(node, context)
