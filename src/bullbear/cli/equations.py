@@ -55,16 +55,7 @@ def command(
         if latex:
             for one in shown:
                 content[one.name]["latex"] = list(_latex(one, loaded, unit))
-        if latex:
-            for one in shown:
-                content[one.name]["latex"] = list(_latex(loaded, one, unit))
         say_json({"ok": True, "model": loaded.name, "equations": content})
-        return
-    if latex:
-        for one in shown:
-            say(f"% {one.name} ({one.kind})")
-            for text in _latex(loaded, one, unit):
-                say(f"\\[\n{text}\n\\]")
         return
     for number, one in enumerate(shown):
         if number:
@@ -147,14 +138,6 @@ def _text(variable: Variable, time_unit: str) -> Iterator[str]:
         for left, right in _sides(equation, variable, time_unit):
             yield _broken(f"{left} = {right}", [variable.name, *_names(equation)])
     yield f"{INDENT}{variable.where}"
-
-
-def _latex(model: Model, variable: Variable, time_unit: str) -> Iterator[str]:
-    """A variable's equations as LaTeX; none for a lookup."""
-    from bullbear.equations.latex import equation_latex
-
-    for equation in model.equations.of(variable.name):
-        yield equation_latex(equation, time_unit)
 
 
 def _names(equation: Equation) -> Iterator[str]:
