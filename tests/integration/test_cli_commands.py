@@ -53,7 +53,7 @@ def test_a_foreign_file_has_one_scenario(toy: Path, cli: Cli) -> None:
 def test_each_stock_has_its_differential_equation_with_units_and_place(toy: Path, cli: Cli) -> None:
     said = " ".join(cli("equations").out.split())
     assert "d Tank[pool] / d Time [Litre/Year] = inflow[pool] - outflow[pool]" in said
-    assert "Tank[pool] at the beginning = initial content" in said
+    assert "Tank[pool] at first = initial content" in said
     assert "What has left the tanks." in said
     assert "equations/toy/stocks.mdl:3:1" in said
     assert "leak multiplier" not in said
@@ -70,6 +70,23 @@ def test_equations_as_json_are_one_object(toy: Path, cli: Cli) -> None:
     said = cli("equations", "--json").json
     assert list(said["equations"]) == ["Tank", "Drain"]
     assert said["equations"]["Drain"]["units"] == "Litre"
+
+
+def test_equations_as_latex_are_displayed_and_name_the_derivative(toy: Path, cli: Cli) -> None:
+    said = cli("equations", "--latex").out
+    assert said.count("\\[\n") == said.count("\n\\]") == 4
+    assert r"\frac{d}{dt}" in said
+    assert r"\text{Litre/Year}" in said
+    assert r"\text{initial content}" in said
+    one = cli("equations", "--latex", "--variable", "outflow", "--json").json
+    assert len(one["equations"]["outflow"]["latex"]) == 1
+
+
+def test_a_lookup_has_no_latex_but_a_text(toy: Path, cli: Cli) -> None:
+    refused = cli("equations", "--latex", "--variable", "wear table")
+    assert refused.code == 2
+    assert "is no equation but a lookup" in refused.err
+    assert "(2040,2)" in cli("equations", "--variable", "wear table").out
 
 
 def test_equations_of_the_bundled_model_fit_eighty_columns(cli: Cli) -> None:

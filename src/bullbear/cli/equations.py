@@ -47,14 +47,10 @@ def command(
     Without --variable, the equation and the beginning of each stock.
     """
     loaded = load_model(ctx, model)
-    system = loaded.system
     unit = _time_unit(loaded)
-    shown = [_find(system, variable)] if variable else _stocks(system)
+    shown = [_find(loaded.system, variable)] if variable else _stocks(loaded.system)
     if as_json:
-        content = {one.name: _content(one, unit) for one in shown}
-        if latex:
-            for one in shown:
-                content[one.name]["latex"] = list(_latex(one, loaded, unit))
+        content = {one.name: _content(one, loaded, unit, latex) for one in shown}
         say_json({"ok": True, "model": loaded.name, "equations": content})
         return
     for number, one in enumerate(shown):
@@ -62,9 +58,9 @@ def command(
             say()
         for line in _blocks(one, loaded, unit) if latex else _text(one, unit):
             say(line)
-        if variable and not latex:
-            for line in _neighbours(one, system):
-                say(line)
+    if variable and not latex:
+        for line in _neighbours(shown[0], loaded.system):
+            say(line)
 
 
 def _stocks(system: System) -> list[Variable]:
@@ -92,15 +88,16 @@ def _time_unit(model: Model) -> str:
     return (step.units if step else "") or "time"
 
 
-def _content(variable: Variable, time_unit: str) -> dict[str, Any]:
+def _content(variable: Variable, model: Model, time_unit: str, latex: bool) -> dict[str, Any]:
     sides = [s for one in variable.equations for s in _sides(one, variable, time_unit)]
-    return {
+    content = {
         "kind": variable.kind,
         "units": variable.units,
         "comment": variable.comment,
         "where": str(variable.where),
         "equations": [{"left": left, "right": right} for left, right in sides],
     }
+    return content | ({"latex": list(_latex(variable, model, time_unit))} if latex else {})
 
 
 def _blocks(variable: Variable, model: Model, time_unit: str) -> Iterator[str]:
