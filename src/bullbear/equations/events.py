@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from bullbear.equations.expressions import Call
 
 if TYPE_CHECKING:
-    from bullbear.equations.lowering import Context, Lowering
+    from bullbear.equations.context import Context
+    from bullbear.equations.lowering import Lowering
 
 
 def lower(lowering: Lowering, node: Call, key: str, context: Context) -> int:

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bullbear.equations.context import LoweringFault
 from bullbear.equations.expressions import Call, Expression
 from bullbear.equations.program import Level, State
 
 if TYPE_CHECKING:
-    from bullbear.equations.lowering import Context, Lowering
+    from bullbear.equations.context import Context
+    from bullbear.equations.lowering import Lowering
 
 _HIGHEST_ORDER = 1000
 # name -> order; 0 where the fourth argument gives it
@@ -47,8 +49,6 @@ def _order(lowering: Lowering, node: Call, context: Context) -> int:
     The order is worked out at the start, as Vensim does it, and then fixed, because
     it shapes the model.
     """
-    from bullbear.equations.lowering import LoweringFault
-
     written = node.arguments[3]
     start = lowering.expression(written, replace(context, mode="initial"))
     value = lowering.number_now(start)

@@ -34,9 +34,9 @@ class Tables:
 
     def lookup(self, variable: Variable, elements: tuple[str, ...]) -> int:
         """The table of a lookup variable's element."""
-        key = (canonical(variable.name), elements)
+        definition = variable.elements[elements]
+        key = (definition.equation.source.name, definition.equation.span.start, elements)
         if key not in self._known:
-            definition = variable.elements[elements]
             node = definition.equation.expression
             if isinstance(node, Table):
                 xs: Sequence[float] = node.x

@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bullbear.equations.context import Context, LoweringFault
 from bullbear.equations.expressions import Call, Expression
 from bullbear.equations.functions import FUNCTIONS
-from bullbear.equations.lowering import Context, Lowering, LoweringFault
+from bullbear.equations.lowering import Lowering
 from bullbear.equations.names import canonical
 from bullbear.equations.printers.python import PythonCode
 from bullbear.equations.program import Level, Program
