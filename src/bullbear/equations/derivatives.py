@@ -62,11 +62,18 @@ class Rules:
     def guarded(self, factor: int | Zero, tangent: int | Zero) -> int | Zero:
         """A product that is 0 where `tangent` is, however large the factor."""
         product = self.times(factor, tangent)
-        known = tangent is None or self.builder.constant_value(tangent) is not None
-        if product is None or known or self.builder.constant_value(factor or 0) is not None:
+        if product is None or factor is None or tangent is None:
+            return None
+        if any(self.builder.constant_value(one) is not None for one in (factor, tangent)):
+            return product
+        return self.unless_zero(tangent, product)
+
+    def unless_zero(self, factor: int | Zero, product: int | Zero) -> int | Zero:
+        """A product that is 0 where `factor` is."""
+        if factor is None or product is None or self.builder.constant_value(factor) is not None:
             return product
         zero = self.const(0.0)
-        return self.choose(self.add("eq", tangent, zero), zero, product)  # type: ignore[arg-type]
+        return self.choose(self.add("eq", factor, zero), zero, product)
 
     def choose(self, condition: int, yes: int | Zero, no: int | Zero) -> int | Zero:
         if yes == no:
@@ -272,6 +279,7 @@ def weights(
     """
     rules = Rules(builder)
     found = {root: weight for root, weight in given.items() if wanted(root)}
+    endless: set[int] = set()  # statements whose weight may be infinite
 
     def collect(argument: int, part: int | None) -> None:
         total = rules.plus(found.get(argument), part)
@@ -284,12 +292,19 @@ def weights(
         choice = rules.choice(index)
         if choice is not None:
             condition, yes, no = choice
+            endless.update({yes, no} if index in endless else ())
             if wanted(yes):
                 collect(yes, rules.choose(condition, found[index], None))
             if wanted(no):
                 collect(no, rules.choose(condition, None, found[index]))
             continue
+        unbounded = index in endless
         for position, argument in enumerate(builder.program.nodes[index].args):
             if wanted(argument):
-                collect(argument, rules.guarded(rules.partial(index, position), found[index]))
+                part = rules.guarded(rules.partial(index, position), found[index])
+                if unbounded:
+                    part = rules.unless_zero(rules.partial(index, position), part)
+                collect(argument, part)
+                if unbounded or rules.singular(index):
+                    endless.add(argument)
     return found
