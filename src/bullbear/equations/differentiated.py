@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bullbear.equations.derivatives import Rules, tangents
+from bullbear.equations.names import canonical
 from bullbear.equations.program import Builder, Program, State
+from bullbear.equations.system import CONTROL_NAMES
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,14 @@ class Jacobian:
 def directions(program: Program, logarithmic: bool = False) -> dict[str, Direction]:
     """Every constant and every initial value of a stock of the equations, by element name.
 
-    A constant that no equation reads has a leaf all the same, and derivatives 0.
+    A constant that no equation reads has a leaf all the same, and derivatives 0.  The bounds and
+    the step of time are no constants.
     """
     leaves = {node.data: i for i, node in enumerate(program.nodes) if node.op == "param"}
     found = {
         parameter.name: Direction(parameter.name, leaves[index], logarithmic)
         for index, parameter in enumerate(program.parameters)
-        if parameter.role == "constant"
+        if parameter.role == "constant" and canonical(parameter.name) not in CONTROL_NAMES
     }
     for state in program.states:
         if state.kind == "stock" and not state.hidden:
