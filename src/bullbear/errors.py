@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 
@@ -114,10 +115,15 @@ class SimulationError(BullbearError):
 
 def nearest(name: str, candidates: Iterable[str], count: int = 3) -> list[str]:
     """The candidates that look most like `name`, best first, ignoring case and blanks."""
+    return list(_nearest(name, tuple(candidates), count))
+
+
+@lru_cache(maxsize=1024)  # a name that is wrong in one place is wrong in many
+def _nearest(name: str, candidates: tuple[str, ...], count: int) -> tuple[str, ...]:
     spelled = {" ".join(c.replace("_", " ").casefold().split()): c for c in candidates}
     wanted = " ".join(name.replace("_", " ").casefold().split())
     found = difflib.get_close_matches(wanted, spelled, n=count, cutoff=0.6)
-    return [spelled[f] for f in found]
+    return tuple(spelled[f] for f in found)
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:

@@ -23,6 +23,7 @@ from bullbear.equations.expressions import (
     Text,
     Unary,
 )
+from bullbear.equations.functions import FUNCTIONS
 from bullbear.equations.names import canonical
 from bullbear.equations.tokens import SyntaxFault, Token, tokenize
 
@@ -52,6 +53,8 @@ class _Parser:
         self.text = text
         self.tokens = tokenize(text, start, end)
         self.position = 0
+        self.opened: list[Token] = []  # parentheses and brackets that wait for their end
+        self.bare: list[Token] = []  # functions without parenthesis
 
     # -- tokens ---------------------------------------------------------------------------------
 
@@ -77,7 +80,28 @@ class _Parser:
     def fault(self, expected: str, hint: str = "") -> SyntaxFault:
         token = self.here
         found = "the equation ends" if token.kind == "end" else f'found "{token.text}"'
-        return SyntaxFault(token.span.start, "syntax", f"{found}, {expected}", hint)
+        offset = token.span.start
+        return SyntaxFault(offset, "syntax", f"{found}, {expected}", hint, self.notes())
+
+    def notes(self) -> list[tuple[int, str]]:
+        """What stands open before a fault: the slip may have been made there."""
+        if self.here.kind == "end":
+            return [(t.span.start, f'this "{t.text}" is not closed') for t in self.opened[-1:]]
+        return [
+            (t.span.start, f'{t.text.upper()} is a function and needs a "("')
+            for t in self.bare[-1:]
+        ]
+
+    def open(self) -> Token:
+        """Take an opening sign."""
+        self.opened.append(self.take())
+        return self.opened[-1]
+
+    def close(self, symbol: str, after: str) -> Token:
+        """Take the sign that closes what was opened last."""
+        token = self.expect(symbol, after)
+        self.opened.pop()
+        return token
 
     # -- what stands right of the equals sign ---------------------------------------------------
 
@@ -155,9 +179,9 @@ class _Parser:
             self.take()
             return Missing(token.span)
         if self.sees("("):
-            self.take()
+            self.open()
             inner = self.expression(0)
-            closing = self.expect(")", "to close the parenthesis")
+            closing = self.close(")", "to close the parenthesis")
             return replace(inner, span=Span(token.span.start, closing.span.end))
         if token.kind == "name":
             return self.reference()
@@ -167,17 +191,19 @@ class _Parser:
         name = self.take()
         subscripts = self.subscripts() if self.sees("[") else ()
         if not self.sees("("):
+            if canonical(name.text) in FUNCTIONS:
+                self.bare.append(name)
             end = self.tokens[self.position - 1].span.end
             return Name(name.text, subscripts, Span(name.span.start, end))
-        opening = self.take()
         if canonical(name.text) == "tabbed array":
-            return self.tabbed(name, opening)
+            return self.tabbed(name, self.take())
+        self.open()
         arguments = self.arguments(canonical(name.text) == "with lookup")
-        closing = self.expect(")", f'to close the arguments of "{name.text}"')
+        closing = self.close(")", f'to close the arguments of "{name.text}"')
         return Call(name.text, subscripts, arguments, Span(name.span.start, closing.span.end))
 
     def subscripts(self) -> tuple[Subscript, ...]:
-        self.take()
+        self.open()
         found: list[Subscript] = []
         while True:
             token = self.here
@@ -191,7 +217,7 @@ class _Parser:
             if not self.sees(","):
                 break
             self.take()
-        self.expect("]", "to close the subscripts")
+        self.close("]", "to close the subscripts")
         return tuple(found)
 
     def arguments(self, with_table: bool) -> tuple[Expression, ...]:

@@ -9,7 +9,7 @@ from bullbear.equations.document import RangeDefinition
 from bullbear.equations.expressions import Call, Text
 from bullbear.equations.external import Sheet
 from bullbear.equations.names import canonical
-from bullbear.errors import DataError, Finding, did_you_mean
+from bullbear.errors import NOTE, DataError, Finding, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,12 @@ class Ranges:
                     definition.span.start, "duplicate",
                     f'the subscript range "{definition.name}" is defined twice',
                     f"the other definition is at {other.source.where(other.span.start)}",
+                )
+            )  # fmt: skip
+            self.findings.append(
+                other.source.finding(
+                    other.span.start, "duplicate",
+                    f'this is the other definition of "{definition.name}"', severity=NOTE,
                 )
             )  # fmt: skip
             return

@@ -21,7 +21,7 @@ from bullbear.equations.expressions import (
 from bullbear.equations.functions import FUNCTIONS
 from bullbear.equations.names import canonical, element_name
 from bullbear.equations.subscripts import Ranges
-from bullbear.errors import Finding, Where, did_you_mean
+from bullbear.errors import NOTE, Finding, Where, did_you_mean
 
 CONTROL_NAMES = {
     "initial time": "initial_time",
@@ -142,6 +142,11 @@ class System:
             self._fault(
                 definition.equation, "duplicate", f'"{name}" is defined twice',
                 f"the other definition is at {other.equation.where}; take one of them out",
+            )  # fmt: skip
+            first = other.equation
+            self.findings.append(
+                first.source.finding(first.span.start, "duplicate",
+                                     f'this is the other definition of "{name}"', severity=NOTE)
             )  # fmt: skip
             return
         variable.elements[elements] = definition

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bullbear.equations.expressions import Span
@@ -28,11 +29,22 @@ _TOKEN = re.compile(
 
 
 class SyntaxFault(Exception):
-    """A place where the text is not an expression; the reader turns it into a finding."""
+    """A place where the text is not an expression; the reader turns it into a finding.
 
-    def __init__(self, offset: int, code: str, message: str, hint: str = "") -> None:
+    `notes` are other places that may be where the slip was made: offsets and what to say of them.
+    """
+
+    def __init__(
+        self,
+        offset: int,
+        code: str,
+        message: str,
+        hint: str = "",
+        notes: Sequence[tuple[int, str]] = (),
+    ) -> None:
         super().__init__(message)
         self.offset, self.code, self.message, self.hint = offset, code, message, hint
+        self.notes = tuple(notes)
 
 
 @dataclass(frozen=True, slots=True)

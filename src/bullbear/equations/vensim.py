@@ -22,6 +22,7 @@ from bullbear.equations.expressions import Call, Expression, Span
 from bullbear.equations.parser import parse_expression, parse_table
 from bullbear.equations.source import Source
 from bullbear.equations.tokens import NAME, QUOTED, WORD, SyntaxFault
+from bullbear.errors import NOTE
 
 _SKETCH = re.compile(r"^\\{2,3}---///", re.MULTILINE)
 _SETTINGS = "///---\\\\\\"
@@ -40,8 +41,12 @@ _LEFT = re.compile(
 _UNIT_LIMITS = re.compile(r"\[[^\]]*\]\s*$")
 _NUMBERED = re.compile(r"^(?P<stem>.*?)(?P<number>\d+)$")
 _LINE_NAME = rf"\n(?=[ \t]*(?:{QUOTED}|{NAME})\s*(?:\[[^\]]*\])?\s*"
-_NEXT_ENTRY = re.compile(rf"{_LINE_NAME}:?=)")
-_NEXT_LOOKUP = re.compile(rf"{_LINE_NAME}\(\s*(?:GET\s|[\[(]))")
+# How the next entry may begin behind a comment: an equation, a lookup, a subscript range.
+_NEXT = (
+    re.compile(rf"{_LINE_NAME}:?=)"),
+    re.compile(rf"{_LINE_NAME}\(\s*(?:GET\s|[\[(]))"),
+    re.compile(rf"{_LINE_NAME}:\s)"),
+)
 _ELEMENT = re.compile(rf"{QUOTED}|{WORD}+(?:(?:\s|\\)+{WORD}+)*")
 
 
@@ -118,6 +123,10 @@ class _Reader:
         self.document.findings.append(
             self.source.finding(fault.offset, fault.code, fault.message, fault.hint)
         )
+        for offset, message in fault.notes:
+            self.document.findings.append(
+                self.source.finding(offset, fault.code, message, severity=NOTE)
+            )
 
     # -- entries --------------------------------------------------------------------------------
 
@@ -153,21 +162,28 @@ class _Reader:
 
     def complete(self, sections: list[Span], closed: bool) -> Iterator[_Entry]:
         """Part entries that run into each other because a `|` is missing."""
-        while len(sections) > 3 and not self.slice(sections[3]).startswith(":"):
-            comment = sections[2]
+        while (at := self.overrun(sections)) is not None:
+            comment = sections[at]
             body = self.text[comment.start : comment.end]
-            following = list(_NEXT_ENTRY.finditer(body)) or list(_NEXT_LOOKUP.finditer(body))
+            following = next((found for p in _NEXT if (found := list(p.finditer(body)))), None)
             if not following:
                 break
             cut = comment.start + following[-1].start()
             self.note(
                 SyntaxFault(self.line_after(comment.start, cut), "entry-end",
-                            'the equation above is not closed by "|"',
+                            'the entry above is not closed by "|"',
                             'add "|" behind its comment')
             )  # fmt: skip
-            yield _Entry((sections[0], sections[1], Span(comment.start, cut)), True)
-            sections = [Span(cut, comment.end), *sections[3:]]
+            yield _Entry((*sections[:at], Span(comment.start, cut)), True)
+            sections = [Span(cut, comment.end), *sections[at + 1 :]]
         yield _Entry(tuple(sections), closed)
+
+    def overrun(self, sections: list[Span]) -> int | None:
+        """The section in which the next entry begins, where there are too many of them."""
+        if self.slice(sections[0]).startswith("***"):
+            return 1 if len(sections) > 2 else None
+        more = len(sections) > 3 and not self.slice(sections[3]).startswith(":")
+        return 2 if more else None
 
     def line_after(self, start: int, end: int) -> int:
         """The blank line behind the text between two offsets, or the end of that text."""
@@ -226,6 +242,10 @@ class _Reader:
         whole = entry.sections[0]
         body = Span(match.end(), whole.end)
         units, limits = self.units(entry)
+        written = match["subscripts"]
+        if written is not None and not all(part.strip() for part in written.split(",")):
+            raise SyntaxFault(match.start("subscripts"), "subscripts", "a subscript is missing",
+                              "write a range or an element, or take the brackets out")  # fmt: skip
         equation = Equation(
             name=_plain(match["name"]),
             subscripts=_indices(match["subscripts"]),

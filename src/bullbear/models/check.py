@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bullbear.equations.check import lookups, naming, timing
+from bullbear.equations.check import lookups, naming, slips, timing
 from bullbear.equations.check.survey import Survey
 from bullbear.equations.document import Document
 from bullbear.equations.names import canonical, split_element
@@ -137,9 +137,12 @@ def _check_equations(
     findings += system.findings
     findings += survey.findings
     findings += lookups.out_of_order(system, severity)
+    findings += slips.stray_signs(system)
+    findings += slips.elements_as_numbers(system)
     findings += naming.look_alikes(system)
     findings += naming.spellings(system)
-    findings += naming.renamed(system, survey.findings)
+    findings += naming.renamed(system, [*system.findings, *survey.findings])
+    findings += naming.run_together(system, [*system.findings, *survey.findings])
     findings += naming.unused_ranges(system)
     findings += naming.unused(system, findings, named)
     return survey

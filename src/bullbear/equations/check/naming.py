@@ -7,13 +7,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from bullbear.equations.document import RangeDefinition
 from bullbear.equations.expressions import Call, Name, walk
 from bullbear.equations.names import canonical
 from bullbear.equations.system import System
 from bullbear.errors import NOTE, WARNING, Finding
 
 _SIGNS = re.compile(r"[\W_]+")
-_MISSING = re.compile(r'no variable is called "(.*)"$')
+_MISSING = re.compile(r'no (?:variable|lookup|function) is called "(.*)"$|"(.*)" has no element')
+_NO_SUBSCRIPT = re.compile(r'"(.*)" is neither a subscript|no subscript is called "(.*)"')
 _ALIKE = 0.55
 """How much alike two names must be to be taken for one."""
 
@@ -89,20 +91,45 @@ def renamed(system: System, findings: Iterable[Finding]) -> Iterator[Finding]:
     unread = {key: v for key, v in system.variables.items() if key not in read}
     told: set[str] = set()
     for finding in findings:
-        missing = _MISSING.match(finding.message) if finding.code == "unknown-name" else None
-        if missing is None or canonical(missing[1]) in told:
+        match = _MISSING.match(finding.message)
+        missing = (match[1] or match[2]) if match else ""
+        if not missing or canonical(missing) in told:
             continue
-        told.add(canonical(missing[1]))
-        likeness = {key: _likeness(canonical(missing[1]), key) for key in unread}
+        told.add(canonical(missing))
+        likeness = {key: _likeness(canonical(missing), key) for key in unread}
         best = max(likeness, key=lambda key: likeness[key], default=None)
         if best is not None and likeness[best] >= _ALIKE:
             variable = unread[best]
             equation = variable.equations[0]
             yield equation.source.finding(
                 equation.span.start, "renamed",
-                f'nothing reads "{variable.name}", and "{missing[1]}" is read at {finding.where} '
-                "but defined nowhere", f'is this the equation of "{missing[1]}"?', WARNING,
+                f'nothing reads "{variable.name}", and "{missing}" is read at {finding.where} '
+                "but defined nowhere", f'is this the equation of "{missing}"?', WARNING,
             )  # fmt: skip
+
+
+def run_together(system: System, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Elements made of two that are read one by one: a comma is missing between them."""
+    words = {
+        canonical(match[1] or match[2])
+        for f in findings
+        if (match := _NO_SUBSCRIPT.search(f.message))
+    }
+    for document in system.documents:
+        for definition in document.ranges:
+            for element in definition.elements:
+                parts = [word for word in words if word in canonical(element).split()]
+                if parts and canonical(element) not in parts:
+                    yield definition.source.finding(
+                        _offset_in(definition, element), "renamed",
+                        f'"{parts[0]}" is read as an element, and is part of "{element}" here',
+                        "is a comma missing between two elements?", WARNING,
+                    )  # fmt: skip
+
+
+def _offset_in(definition: RangeDefinition, element: str) -> int:
+    found = definition.source.text.find(element.split()[0], definition.span.end)
+    return found if found >= 0 else definition.span.start
 
 
 def _likeness(one: str, other: str) -> float:
