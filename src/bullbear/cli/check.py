@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bullbear.cli.options import JsonOption, model_file
+from bullbear.cli.options import JsonOption, load_model, model_file
 from bullbear.cli.output import note, say, say_json, wrapped
 from bullbear.errors import ERROR, WARNING, Finding, UsageError, Where
 
@@ -35,6 +35,13 @@ def command(
     units: Annotated[
         bool, typer.Option("--units", help="Say how many equations have all their units known.")
     ] = False,
+    behaviour: Annotated[
+        bool,
+        typer.Option(
+            "--behaviour",
+            help="Run the model too, and try every statement of analysis/checks.toml.",
+        ),
+    ] = False,
     codes: Annotated[
         bool, typer.Option("--codes", help="List every finding there can be, and stop.")
     ] = False,
@@ -45,6 +52,7 @@ def command(
     \b
     bullbear check numerai
     bullbear check numerai my.mdl --strict
+    bullbear check --behaviour
 
     A model without a fault gives no output. Exit code 1 if there is an error.
     """
@@ -56,6 +64,8 @@ def command(
     for name in names:
         checked = check(model_file(ctx, name), ctx.find_root().obj)
         found += [f for f in checked.findings if f not in found]
+        if behaviour and _passes(found):
+            found += _behaviour(ctx, name)
         if units:
             note(f"{checked.name}: all units are known in {checked.coverage:.1f} % of equations")
     shown = [shortened(_strictly(finding) if strict else finding) for finding in found]
@@ -94,6 +104,17 @@ def check(file: ModelFile, workspace: Path | None = None) -> Checked:
         key=lambda f: (files[f.where.file], f.where.line or 0, f.where.column or 0)
     )
     return checked
+
+
+def _behaviour(ctx: typer.Context, name: str | None) -> list[Finding]:
+    """The checks that modellers wrote, tried on runs; what is conserved is said on the way."""
+    from bullbear.analysis.checks import behaviour
+
+    done = behaviour(load_model(ctx, name))
+    for total in done.conserved:
+        note(f"conserved: {total.text} (largest departure {total.departure:.1g})")
+    note(f"{done.checks} checks of behaviour tried on {done.cases} runs")
+    return list(done.findings)
 
 
 def shortened(finding: Finding) -> Finding:

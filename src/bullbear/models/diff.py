@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,11 +91,16 @@ class ModelDiff:
 
 def diff(old: Side, new: Side) -> ModelDiff:
     """Compare two models: first what was written, then what comes of it."""
-    faults = {s.label: s.fault for s in (old, new) if s.fault is not None}
     if old.model is None or new.model is None:
+        faults = {s.label: s.fault for s in (old, new) if s.fault is not None}
         changes = list(written_changes(old.system, new.system))
-        return ModelDiff(old.label, new.label, changes, faults=faults)
-    return diff_models(old.model, new.model, old.label, new.label)
+        found = ModelDiff(old.label, new.label, changes, faults=faults)
+    else:
+        found = diff_models(old.model, new.model, old.label, new.label)
+    if new.writable:
+        return found
+    # the files of a revision are gone when somebody reads of them
+    return replace(found, changes=[replace(change, where=None) for change in found.changes])
 
 
 def diff_models(old: Model, new: Model, old_label: str, new_label: str) -> ModelDiff:

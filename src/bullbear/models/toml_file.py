@@ -56,7 +56,8 @@ def faults(findings: Sequence[Finding], kind: type[BullbearError] = ModelError) 
 def key_places(text: str) -> dict[KeyPath, tuple[int, int]]:
     """Line and column of every key and table header of a TOML text.
 
-    The n-th `[[events]]` is `("events", n)`.  Keys inside inline tables are not told apart.
+    The n-th `[[events]]` is `("events", n)`, and a table `[events.x]` behind it is
+    `("events", n, "x")`.  Keys inside inline tables are not told apart.
     """
     places: dict[KeyPath, tuple[int, int]] = {}
     counts: dict[KeyPath, int] = {}
@@ -65,7 +66,7 @@ def key_places(text: str) -> dict[KeyPath, tuple[int, int]]:
         column = len(line) - len(line.lstrip()) + 1
         header = _TABLE.match(line)
         if header:
-            table = _split(header[2])[0]
+            table = _within(_split(header[2])[0], counts, whole=header[1] == "[")
             if header[1] == "[[":
                 counts[table] = counts.get(table, -1) + 1
                 places.setdefault(table, (number, column))
@@ -76,6 +77,16 @@ def key_places(text: str) -> dict[KeyPath, tuple[int, int]]:
         if key and rest.startswith("="):
             places.setdefault((*table, *key), (number, column))
     return places
+
+
+def _within(table: KeyPath, counts: Mapping[KeyPath, int], *, whole: bool) -> KeyPath:
+    """The table's key with the number of the array element that each part stands in."""
+    found: KeyPath = ()
+    for number, part in enumerate(table, start=1):
+        found = (*found, part)
+        if found in counts and (whole or number < len(table)):
+            found = (*found, counts[found])
+    return found
 
 
 def place_of(path: Path, places: Mapping[KeyPath, tuple[int, int]], key: KeyPath) -> Where:
