@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from bullbear.report.numbers import named_with_unit, tick, unit_label
-from bullbear.report.panels import JUDGEMENT, Array, Figure, Panel
+from bullbear.report.panels import JUDGEMENT, Array, Figure, Line, Panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +29,7 @@ INK = "#262626"
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
+    "text.parse_math": False,  # a unit of $ is money, not a formula
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": "#7A7A7A",
@@ -80,7 +82,9 @@ def save(figure: Figure, path: Path, columns: int | None = None) -> Path:
     columns
         Panels beside each other; by default as many as look well.
     """
-    with plain_style():
+    with plain_style(), warnings.catch_warnings():
+        # Names in a script that the font lacks are drawn as boxes; the numbers are all there.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
         canvas = _draw(figure, columns)
         unfinished = path.with_name(f".{path.name}.unfinished")
         try:
@@ -163,7 +167,7 @@ def _bands(axes: Axes, panel: Panel) -> None:
     axes.stackplot(
         panel.lines[0].times,
         [line.values for line in panel.lines],
-        labels=[line.label for line in panel.lines],
+        labels=[_label(line) for line in panel.lines],
         colors=colours,
         edgecolor="white",
         linewidth=0.4,
@@ -176,10 +180,15 @@ def _curves(axes: Axes, panel: Panel) -> None:
     for rank, line in enumerate(panel.lines):
         faint = line.colour is None
         axes.plot(
-            line.times, line.values, label=line.label, linewidth=0.7 if faint else 1.8,
+            line.times, line.values, label=_label(line), linewidth=0.7 if faint else 1.8,
             color=FAINT if line.colour is None else LINE_COLOURS[line.colour],
             zorder=2 if faint else 3 + (total - rank) / total,
         )  # fmt: skip
+
+
+def _label(line: Line) -> str:
+    """The label of a line; matplotlib leaves labels that begin with _ out of a legend."""
+    return f" {line.label}" if line.label.startswith("_") else line.label
 
 
 def _observed(axes: Axes, panel: Panel) -> None:

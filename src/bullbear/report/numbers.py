@@ -47,9 +47,11 @@ def tick(value: float) -> str:
 def percent(share: float) -> str:
     """A share of one in per cent, with two digits.
 
-    >>> percent(0.0237), percent(0.32), percent(2e-5), percent(0.0101)
-    ('2.4 %', '32 %', '0.0020 %', '1.0 %')
+    >>> percent(0.0237), percent(0.32), percent(2e-5), percent(0.0101), percent(1e-15), percent(0)
+    ('2.4 %', '32 %', '0.0020 %', '1.0 %', 'under 0.001 %', '0 %')
     """
+    if 0 < share < 1e-5:
+        return "under 0.001 %"
     return f"{_digits(100 * share, 2)} %"
 
 

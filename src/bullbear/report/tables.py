@@ -212,7 +212,8 @@ def trust_line(run: Run, prefix: str = "") -> Text:
     if trust.smallest_stock is not None:
         stock = trust.smallest_stock
         parts.append(f"smallest stock {stock.name} = {short(stock.value)} at {year(stock.time)}")
-    verdict = "trusted" if trust.trusted else "not trusted"
+    unknown = trust.step_error is None
+    verdict = "trusted" if trust.trusted else "trust unknown" if unknown else "not trusted"
     style = "green" if trust.trusted else "yellow"
     return Text.assemble(prefix, (verdict, style), ": " + "; ".join(parts))
 
@@ -252,11 +253,11 @@ def _table(columns: Sequence[Column], width: int) -> Table:
     spare = width - GAP * (len(columns) - 1) - sum(column.width for column in columns)
     for column in columns:
         table.add_column(
-            column.heading,
+            Text(column.heading),
             justify="left" if column.words else "right",
             overflow="fold",
             width=max(column.least, column.width + min(spare, 0)) if column.folds else column.width,
         )
     for row in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # as plain text: rich would read [near] as a style
     return table

@@ -52,7 +52,7 @@ def test_a_tick_is_exact(decade: int, digit: float) -> None:
     assert read_back(tick(value)) == pytest.approx(value, rel=1e-12)
 
 
-@given(st.floats(min_value=1e-6, max_value=9))
+@given(st.floats(min_value=1e-5, max_value=9))
 def test_a_share_in_per_cent_has_two_digits(share: float) -> None:
     text = percent(share)
     assert text.endswith(" %")

@@ -163,6 +163,17 @@ def test_a_model_without_plots_gets_one_figure_of_its_stocks(toy: Path, tmp_path
     assert len(figure.panels[0].lines) == 4, "two elements in two runs"
 
 
+@pytest.mark.parametrize("name", ["_hidden", "在庫", "a $ b $ c^", "what " * 40, "%s {0} \\n"])
+def test_any_name_can_be_drawn(toy: Path, tmp_path: Path, name: str) -> None:
+    model = load(str(toy / "models" / "toy.toml"))
+    run = model.run("base")
+    named = replace(run, results=run.results.rename(columns={"Drain": name}))
+    for plots in ([], [Plot(title=name, unit=name, variables=[name], stacked=True)]):
+        definition = model.definition.model_copy(update={"plots": plots, "headline": [name]})
+        (file,) = write_run_plots({"_one": named, name: named}, definition, tmp_path)
+        assert size(file)[0] > 800
+
+
 def test_no_run_no_plot(definition: ModelDefinition, tmp_path: Path) -> None:
     assert write_run_plots({}, definition, tmp_path) == []
 

@@ -128,6 +128,24 @@ def test_long_names_fold_and_stay_whole(toy: Path) -> None:
     assert text.count("what") == 30
 
 
+def test_elements_are_not_taken_for_styles(toy: Path) -> None:
+    model = load(str(toy / "models" / "toy.toml"))
+    run = model.run("base")
+    lower = replace(run, results=run.results.rename(columns={"Drain": "Drain[red,bold]"}))
+    definition = model.definition.model_copy(update={"headline": ["Drain"]})
+    for runs in ({"a": lower}, {"a": lower, "b": lower}, dict.fromkeys("abcdef", lower)):
+        assert "Drain[red,bold]" in words(printed(run_summary(runs, definition)))
+
+
+def test_without_a_measure_trust_is_unknown(toy: Path) -> None:
+    model = load(str(toy / "models" / "toy.toml"))
+    run = model.run("base")
+    blind = replace(run, trust=replace(run.trust, step_error=None, step_error_of=None))
+    assert "trust unknown: no headline output" in words(
+        printed(run_summary({"base": blind}, model.definition))
+    )
+
+
 @pytest.mark.long
 def test_all_scenarios_fit_80_columns(numerai: Model) -> None:
     runs = {slug: numerai.run(slug) for slug in numerai.scenarios}
