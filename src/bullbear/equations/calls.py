@@ -26,6 +26,20 @@ _NEARLY_ZERO = 1e-6  # below which ZIDZ and XIDZ take a divisor for zero (Vensim
 class Calls(References):
     """The functions that need no states of their own."""
 
+    def plain_call(self, node: Call, key: str, function: Function, context: Context) -> int:
+        """A function that is arithmetic, a reduction, a lookup, or a start value."""
+        if function.kind == "reduction":
+            return self._reduction(node, key, context)
+        if function.kind == "lookup":
+            return self._lookup_function(node, key, context)
+        if function.kind == "initial":
+            return self._initial(node, key, context)
+        if function.kind in ("stock", "external"):
+            raise LoweringFault(
+                node, "placement", f"{function.name} must be the whole right side of its equation"
+            )
+        return self._arithmetic(node, key, context)
+
     def arity(self, node: Call, function: Function) -> None:
         given, most = len(node.arguments), function.most
         if given < function.least or (most is not None and given > most):

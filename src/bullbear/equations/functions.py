@@ -14,7 +14,7 @@ class Function:
     """`most` None: any number of arguments from `least` on.
 
     kind: arithmetic, reduction (over subscripts with a bang), time, memory (hidden stocks),
-    lookup, external, stock, initial, logic, random, vector.
+    lookup, external, stock, initial, logic, random, vector, allocation.
     """
 
     name: str
@@ -24,7 +24,7 @@ class Function:
 
 
 def _table() -> dict[str, Function]:
-    rows = {
+    rows: dict[str, list[tuple[str, int, int | None]]] = {
         "arithmetic": [
             ("ABS", 1, 1), ("EXP", 1, 1), ("LN", 1, 1), ("LOG", 2, 2), ("SQRT", 1, 1),
             ("SIN", 1, 1), ("COS", 1, 1), ("TAN", 1, 1), ("ARCSIN", 1, 1), ("ARCCOS", 1, 1),
@@ -42,6 +42,15 @@ def _table() -> dict[str, Function]:
             ("SMOOTH N", 4, 4), ("DELAY1", 2, 2), ("DELAY1I", 3, 3), ("DELAY3", 2, 2),
             ("DELAY3I", 3, 3), ("DELAY N", 4, 4), ("DELAY FIXED", 3, 3), ("TREND", 3, 3),
             ("FORECAST", 3, 3), ("SAMPLE IF TRUE", 3, 3),
+        ],
+        "vector": [
+            ("VECTOR SELECT", 5, 5), ("VECTOR ELM MAP", 2, 2), ("VECTOR SORT ORDER", 2, 2),
+            ("VECTOR RANK", 2, 2), ("VECTOR REORDER", 2, 2), ("INVERT MATRIX", 2, 2),
+        ],
+        "allocation": [("ALLOCATE BY PRIORITY", 5, 5), ("ALLOCATE AVAILABLE", 3, 3)],
+        "random": [
+            ("RANDOM 0 1", 0, 0), ("RANDOM UNIFORM", 3, 3), ("RANDOM NORMAL", 5, 5),
+            ("RANDOM EXPONENTIAL", 5, 5), ("RANDOM TRIANGULAR", 6, 6),
         ],
         "stock": [("INTEG", 2, 2)],
         "initial": [("INITIAL", 1, 1), ("ACTIVE INITIAL", 2, 2), ("REINITIAL", 1, 1)],

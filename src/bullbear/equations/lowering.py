@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from bullbear.equations import events, macros, memory
+from bullbear.equations import allocation, events, macros, memory, random_functions, vectors
 from bullbear.equations.calls import Calls
 from bullbear.equations.context import HELD, INITIAL, RUN, Context, LoweringFault, Scope
 from bullbear.equations.expressions import (
@@ -80,6 +80,7 @@ class Lowering(Calls):
         self._parameters: dict[tuple[str, str], int] = {}
         self._states: dict[str, int] = {}
         self._scopes: dict[str, Scope] = {}
+        self._random_calls: dict[str, list[int]] = {}
         self._memories: dict[tuple[str, int, tuple[tuple[str, str], ...]], list[int]] = {}
         self._pending: list[tuple[Context, Callable[[], None]]] = []
 
@@ -240,6 +241,21 @@ class Lowering(Calls):
         state.rate = self.expression(call.arguments[0], context)
         state.initial = self._initial_stock(replace(context, mode=INITIAL), call)
 
+    def random_call(self, context: Context, place: int) -> int:
+        """The how-manieth random call of an element's equation stands at a place."""
+        known = self._random_calls.setdefault(context.name, [])
+        if place not in known:
+            known.append(place)
+        return known.index(place)
+
+    def fixed_number(self, index: int, function: str) -> float | None:
+        """A number that shapes the statements; the constants below it cannot be changed later."""
+        program = self.builder.program
+        for below in program.needed([index]):
+            if program.nodes[below].op == "param":
+                program.structural[program.nodes[below].data] = function  # type: ignore[index]
+        return self.number_now(index)
+
     def number_now(self, index: int) -> float | None:
         """What a statement of initial values comes to with the constants as the files have them."""
         known: dict[str, float] = dict(zip(CONTROL_NAMES.values(), (0.0, 100.0, 1.0, 1.0)))  # noqa: B905
@@ -310,12 +326,10 @@ class Lowering(Calls):
     def call(self, node: Call, context: Context) -> int:
         """The statement of a function, a macro or a lookup applied to arguments."""
         key = canonical(node.name)
-        variable = self.system.variables.get(key)
-        if context.scope is not None:
-            variable = None
-            table = self.table_in_macro(key, context)
-            if table is not None:
-                return self._lookup_in(table, node, context)
+        variable = None if context.scope else self.system.variables.get(key)
+        table = self.table_in_macro(key, context)
+        if table is not None:
+            return self._lookup_in(table, node, context)
         if variable is not None and variable.kind == "lookup":
             return self._lookup_call(node, variable, context)
         if key in self.system.macros:
@@ -324,21 +338,9 @@ class Lowering(Calls):
         if function is None:
             return self._unknown_function(node, variable)
         self.arity(node, function)
-        if function.kind == "reduction":
-            return self._reduction(node, key, context)
-        if function.kind == "time":
-            return events.lower(self, node, key, context)
-        if function.kind == "memory":
-            return memory.lower(self, node, key, context)
-        if function.kind == "lookup":
-            return self._lookup_function(node, key, context)
-        if function.kind == "initial":
-            return self._initial(node, key, context)
-        if function.kind in ("stock", "external"):
-            raise LoweringFault(
-                node, "placement", f"{function.name} must be the whole right side of its equation"
-            )
-        return self._arithmetic(node, key, context)
+        if function.kind in _ELSEWHERE:
+            return _ELSEWHERE[function.kind](self, node, key, context)
+        return self.plain_call(node, key, function, context)
 
     # -- faults ---------------------------------------------------------------------------------
 
@@ -413,3 +415,12 @@ def _deep_recursion() -> Iterator[None]:
         yield
     finally:
         sys.setrecursionlimit(before)
+
+
+_ELSEWHERE: dict[str, Callable[[Lowering, Call, str, Context], int]] = {
+    "time": events.lower,
+    "memory": memory.lower,
+    "vector": vectors.lower,
+    "allocation": allocation.lower,
+    "random": random_functions.lower,
+}

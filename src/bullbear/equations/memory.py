@@ -51,16 +51,12 @@ def _order(lowering: Lowering, node: Call, context: Context) -> int:
     """
     written = node.arguments[3]
     start = lowering.expression(written, replace(context, mode="initial"))
-    value = lowering.number_now(start)
+    value = lowering.fixed_number(start, node.name)
     if value is None or not 1 <= value <= _HIGHEST_ORDER or value != int(value):
         raise LoweringFault(
             written, "order", f"the order of {node.name} must be a whole number from 1 to "
             f"{_HIGHEST_ORDER}",
         )  # fmt: skip
-    program = lowering.builder.program
-    for index in program.needed([start]):
-        if program.nodes[index].op == "param":
-            program.structural[program.nodes[index].data] = node.name  # type: ignore[index]
     return int(value)
 
 

@@ -41,7 +41,8 @@ _LEAF_LEVELS = {
     "time": Level.TIME,
     "held": Level.TIME,  # time at the start of the step; events are decided on it
     "state": Level.DYNAMIC,
-    "random": Level.DYNAMIC,
+    "random": Level.DYNAMIC,  # differs from draw to draw
+    "random_start": Level.DRAW,
 }
 
 

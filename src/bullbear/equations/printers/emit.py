@@ -51,6 +51,8 @@ class _Emitter:
 
     def module(self) -> str:
         lines = ["def prepare(p, c):"]
+        if any(self.program.nodes[i].op.startswith("random") for i in self.needed):
+            lines.append("    uniform = random_source(c)")
         lines += self.hoisted_lines()
         for name, roots in self.groups.items():
             lines += self.function(name, roots)
@@ -125,6 +127,10 @@ class _Emitter:
             return f"p[{node.data}]"
         if node.op == "control":
             return f"c[{node.data!r}]"
+        if node.op == "random":
+            return f"uniform(h, {node.data})"
+        if node.op == "random_start":
+            return f"uniform(c['initial_time'], {node.data})"
         if node.op == "lookup":
             return self.lookup(node, texts)
         arguments = [self.argument(node, a, texts) for a in node.args]

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from bullbear.equations import scalar
 from bullbear.equations.printers.emit import Dialect, source
 from bullbear.equations.program import LookupTable, Program
+from bullbear.equations.streams import array_source
 
 Values = npt.NDArray[np.float64] | float
 ArrayFunction = Callable[[float, float, Sequence[Values]], tuple[Values, ...]]
@@ -70,7 +71,7 @@ class NumpyCode:
     @cached_property
     def _prepare(self) -> Callable[..., tuple[tuple[Values, ...], dict[str, ArrayFunction]]]:
         space: dict[str, Any] = {name: getattr(np, name) for name in _FUNCTIONS}
-        space |= {"nan": np.nan, "inf": np.inf}
+        space |= {"nan": np.nan, "inf": np.inf, "random_source": array_source}
         for index, table in enumerate(self.program.tables):
             for kind, make in LOOKUPS.items():
                 space[f"lookup_{kind}_{index}"] = make(table)

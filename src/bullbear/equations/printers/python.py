@@ -12,6 +12,7 @@ import numpy as np
 from bullbear.equations import scalar
 from bullbear.equations.printers.emit import Dialect, source
 from bullbear.equations.program import LookupTable, Program
+from bullbear.equations.streams import scalar_source
 
 StepFunction = Callable[[float, float, Sequence[float]], tuple[float, ...]]
 
@@ -116,6 +117,7 @@ def _namespace(tables: Sequence[LookupTable]) -> dict[str, object]:
         "exp": math.exp, "log": math.log, "sqrt": math.sqrt, "sin": math.sin, "cos": math.cos,
         "tanh": math.tanh, "nan": math.nan, "inf": math.inf, "abs": abs,
     }  # fmt: skip
+    space["random_source"] = scalar_source
     space |= {f"{op}_": function for op, function in scalar.OPERATIONS.items()}
     for index, table in enumerate(tables):
         for kind, make in LOOKUPS.items():
