@@ -244,6 +244,7 @@ def test_the_run_out_of_numerai_moves_as_two_runs_say(numerai: Model) -> None:
     times = [
         numerai.run(overrides={name: value * (1 + s)}).events["run-out"] for s in (1e-5, -1e-5)
     ]
-    assert found is not None and None not in times
+    assert found is not None
+    assert None not in times
     assert found[0] == pytest.approx((times[0] - times[1]) / 2e-5, rel=1e-4)
     assert math.isfinite(found[0])
