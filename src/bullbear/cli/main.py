@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bullbear.cli import check, diff, equations, export, init, run, scenarios, verify
+from bullbear.cli import check, diff, equations, export, init, run, scenarios, verify, watch
 from bullbear.cli.output import note, say, say_error
 from bullbear.errors import BullbearError, UsageError
 
@@ -32,6 +32,7 @@ app.command("export")(export.command)
 app.command("init")(init.command)
 app.command("verify")(verify.command)
 app.command("diff")(diff.command)
+app.command("watch")(watch.command)
 
 
 def _say_version(asked: bool) -> None:
