@@ -86,8 +86,11 @@ class Inference:
     `mismatches` are the faults met, `complete` is false once an unknown unit was met.
     """
 
-    def __init__(self, system: System, declared: Mapping[str, Known], time: Known) -> None:
+    def __init__(
+        self, system: System, declared: Mapping[str, Known], time: Known, lenient: bool = False
+    ) -> None:
         self.system, self.declared, self.time = system, declared, time
+        self.lenient = lenient  # a number that is an argument of a function fits every unit
         self.mismatches: list[Mismatch] = []
         self.complete = True
 
@@ -116,9 +119,15 @@ class Inference:
             found = self.time
         elif key in self.declared:
             found = self.declared[key]
+        elif key in self.system.ranges or self.system.ranges.is_element(key):
+            return DIMENSIONLESS  # a subscript as a number
         else:
-            return DIMENSIONLESS  # a subscript as a number; an unknown name is noted elsewhere
+            found = UNKNOWN  # noted elsewhere
         return self._open() if found is UNKNOWN else found
+
+    def argument(self, node: Expression) -> Known:
+        """The unit of an argument of a function."""
+        return ANY if self.lenient and literal(node) is not None else self.of(node)
 
     # -- operators ------------------------------------------------------------------------------
 
@@ -196,7 +205,7 @@ class Inference:
         """The result of a function by its signature; arguments that do not fit are noted."""
         bound: dict[str, Known] = {"1": DIMENSIONLESS, "T": self.time}
         for index, argument in enumerate(node.arguments):
-            found, pattern = self.of(argument), signature.argument(index)
+            found, pattern = self.argument(argument), signature.argument(index)
             if pattern == "?":
                 continue
             if len(pattern) == 1 and isinstance(found, Unit):

@@ -6,7 +6,8 @@ behind its equation; what no unit is known of is passed over and counted against
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from bullbear.equations.document import Equation
@@ -26,6 +27,7 @@ from bullbear.equations.unit_inference import (
     Known,
     Mismatch,
     combined,
+    literal,
     ratio,
     terms,
 )
@@ -57,7 +59,8 @@ def check_units(
     severity
         Of the findings.
     complete
-        Whether every variable must have a unit.
+        Whether every variable must have a unit, and numbers are dimensionless everywhere; else a
+        number may stand for any unit where it is an argument of a function.
     """
     return _Check(system, units, time_unit, severity, complete).report()
 
@@ -83,6 +86,7 @@ class _Check:
         self.declared: dict[str, Known] = {}
         for key, variable in system.variables.items():
             self.declared[key] = self._declared(key, variable)
+        self._unknown_words()
 
     def report(self) -> UnitsReport:
         total = known = 0
@@ -108,7 +112,6 @@ class _Check:
             if equation.units:
                 try:
                     read.append((equation, self.units.read(equation.units)))
-                    self._unknown_words(equation)
                 except UnitError as fault:
                     offset = unit_offset(equation) + fault.offset
                     self.note(equation, offset, "unit-syntax",
@@ -125,15 +128,30 @@ class _Check:
                           f"{first_equation.where}", "give it one unit")  # fmt: skip
         return first
 
-    def _unknown_words(self, equation: Equation) -> None:
-        """Words that stand in no table are taken for units of their own, or for slips."""
-        for word, offset in self.units.unknown(equation.units) if self.complete else ():
-            finding = equation.source.finding(
-                unit_offset(equation) + offset, "unknown-unit", f'no unit is called "{word}"',
-                did_you_mean(word, self.units.words()) or "add it to equations/units.toml",
-                WARNING,
-            )  # fmt: skip
-            self.findings.append(finding)
+    def _unknown_words(self) -> None:
+        """Words that stand in no table: slips, or units that the table should have.
+
+        In other files than ours units may be anything; there, a word counts as a slip if it
+        stands once and is much like another one, or is two others without a sign between them.
+        """
+        places = [
+            (equation, word, offset)
+            for document in self.system.documents
+            for equation in document.equations
+            for word, offset in self.units.unknown(equation.units)
+        ]
+        count = Counter(word.casefold() for _, word, _ in places)
+        known = [*self.units.words(), *(word for word in count if count[word] > 1)]
+        for equation, word, offset in places:
+            alike = did_you_mean(word, known) or _joined(word, known)
+            if self.complete or (count[word.casefold()] == 1 and alike):
+                self.findings.append(
+                    equation.source.finding(
+                        unit_offset(equation) + offset, "unknown-unit",
+                        f'no unit is called "{word}"', alike or "add it to equations/units.toml",
+                        WARNING,
+                    )
+                )  # fmt: skip
 
     def _missing(self, key: str, variable: Variable) -> Known:
         if key in CONTROL_NAMES:
@@ -152,7 +170,7 @@ class _Check:
         wanted = self.declared[key]
         if node is None or isinstance(node, Table | Array) or _plain_number(node):
             return wanted is not UNKNOWN
-        inference = Inference(self.system, self.declared, self.time)
+        inference = Inference(self.system, self.declared, self.time, not self.complete)
         if isinstance(node, Call) and canonical(node.name) == "integ" and len(node.arguments) == 2:
             self._stock(inference, variable, equation, node, wanted)
         else:
@@ -202,7 +220,11 @@ class _Check:
         must: Callable[[int], str],
     ) -> None:
         """Each term of a sum must have the unit wanted."""
-        parts = [(sign, term, inference.of(term)) for sign, term in terms(node)]
+        single = literal(node) is not None  # where the whole argument of INTEG is a number
+        parts = [
+            (sign, term, inference.argument(term) if single else inference.of(term))
+            for sign, term in terms(node)
+        ]
         if not isinstance(wanted, Unit):
             inference.joined(node, [(term, found) for _, term, found in parts])
             return
@@ -232,6 +254,16 @@ class _Check:
                     yield f"{self.system.variables[key].name} [{self.declared[key]}]"
                 elif key == "time":
                     yield f"Time [{self.time}]"
+
+
+def _joined(word: str, known: Iterable[str]) -> str:
+    """A hint for two units that are written as one."""
+    bases = {base.casefold(): base for base in known}
+    for cut in range(1, len(word)):
+        left, right = word[:cut].strip().casefold(), word[cut:].strip().casefold()
+        if left in bases and right in bases:
+            return f"did you mean {bases[left]}/{bases[right]}?"
+    return ""
 
 
 def unit_offset(equation: Equation) -> int:

@@ -19,6 +19,8 @@ from bullbear.equations.document import (
     RealityCheck,
 )
 from bullbear.equations.expressions import Call, Expression, Span
+from bullbear.equations.functions import FUNCTIONS
+from bullbear.equations.names import canonical
 from bullbear.equations.parser import parse_expression, parse_table
 from bullbear.equations.source import Source
 from bullbear.equations.tokens import NAME, QUOTED, WORD, SyntaxFault
@@ -226,6 +228,15 @@ class _Reader:
                 'put names that hold signs between double quotes: "a-b"',
             )  # fmt: skip
         operator = " ".join(match["operator"].upper().split())
+        if operator == "(" and (function := _function_behind(match["name"])):
+            start = match.end("name") - len(function)
+            self.note(
+                SyntaxFault(start, "left-side", f'no "=" stands before {function}',
+                            f"write {match['name'][: -len(function)].strip()} = {function}(...)")
+            )  # fmt: skip
+            match = _LEFT.match(self.text, offset, start)  # read on as if it stood there
+            assert match is not None
+            operator = "="
         if operator in (":", "<->"):
             self.range(entry, match)
         elif operator.startswith(":T"):
@@ -281,7 +292,7 @@ class _Reader:
         closing = self.text.rfind(")", body.start, body.end)
         if closing < 0 or self.text[closing + 1 : body.end].strip():
             raise SyntaxFault(
-                max(body.start, body.end - 1), "lookup", "the points of the lookup are not closed",
+                body.end, "lookup", "the points of the lookup are not closed",
                 "a lookup is written name((x,y),(x,y)); an equation needs =",
             )  # fmt: skip
         return parse_table(self.text, body.start, closing)
@@ -343,6 +354,16 @@ class _Reader:
         if low > high:
             raise SyntaxFault(offset, "range", f'"{match[0]}" counts downwards')
         return [f"{first['stem']}{number}" for number in range(low, high + 1)]
+
+
+def _function_behind(name: str) -> str:
+    """The function that ends a text of a name and a function, as `Stock INTEG`."""
+    words = re.split(r"[\s\\]+", name)
+    for count in range(1, len(words)):
+        if canonical(" ".join(words[count:])) in FUNCTIONS:
+            found = re.search(r"[\s\\]+".join(map(re.escape, words[count:])) + "$", name)
+            return found[0] if found else ""
+    return ""
 
 
 def _plain(name: str) -> str:

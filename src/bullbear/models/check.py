@@ -140,7 +140,8 @@ def _check_equations(
     findings += slips.stray_signs(system)
     findings += slips.elements_as_numbers(system)
     findings += naming.look_alikes(system)
-    findings += naming.spellings(system)
+    twice = {f.where for f in system.findings if f.code == "duplicate"}
+    findings += (f for f in naming.spellings(system) if f.where not in twice)
     findings += naming.renamed(system, [*system.findings, *survey.findings])
     findings += naming.run_together(system, [*system.findings, *survey.findings])
     findings += naming.unused_ranges(system)

@@ -76,6 +76,8 @@ def unused(system: System, findings: Iterable[Finding], named: Iterable[str]) ->
         equation = variable.equations[0]
         if any(e.supplementary for e in variable.equations) or any(key in t for t in faulty):
             continue
+        if variable.kind == "data" and equation.expression is None:
+            continue  # that it has no equation is told already
         yield equation.source.finding(
             equation.span.start, "unused", f'nothing reads the {variable.kind} "{variable.name}"',
             "use it in an equation, or take it out", WARNING,
@@ -169,18 +171,19 @@ def unused_ranges(system: System) -> Iterator[Finding]:
 
 
 def _faulty_texts(system: System, findings: Iterable[Finding]) -> list[str]:
-    """What could not be read, and what was suggested instead of unknown names."""
+    """Entries that have a fault, and what was suggested instead of unknown names."""
     texts = [
         canonical(equation.right_text)
         for variable in system.variables.values()
         for equation in variable.equations
         if equation.expression is None
     ]
-    return texts + [
-        canonical(finding.excerpt + " " + finding.hint)
-        for finding in findings
-        if finding.severity == "error"
-    ]
+    lines = {d.source.name: d.source.text.split("\n") for d in system.documents}
+    for finding in findings:
+        if finding.severity == "error" and finding.where.line is not None:
+            below = lines.get(str(finding.where.file), [])[finding.where.line - 1 :]
+            texts.append(canonical("\n".join(below).partition("|")[0] + " " + finding.hint))
+    return texts
 
 
 def _plain(name: str) -> str:
