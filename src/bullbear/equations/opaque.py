@@ -1,7 +1,8 @@
 """Functions that SymPy leaves alone, with the derivatives of `bullbear.equations.derivatives`.
 
 A choice differentiates to a choice, never to a product with a condition; conditions are functions
-with the values 1 and 0 and the derivative 0.
+with the values 1 and 0 and the derivative 0.  At a tie of MIN or MAX a number stands still and the
+other argument moves; between two names the first does, because an expression does not know more.
 """
 
 from __future__ import annotations
@@ -169,6 +170,14 @@ class Step(Opaque):
         height, start = self.args
         slope = height.diff(by)
         return Step(slope, start) if slope != 0 else sympy.S.Zero
+
+
+class Pulse(Flat):
+    word = "PULSE"
+
+
+class PulseTrain(Flat):
+    word = "PULSE TRAIN"
 
 
 class Ramp(Opaque):

@@ -58,6 +58,7 @@ _KNOWN: dict[str, Callable[..., Expr]] = {
     "sum": opaque.SumOver, "integer": opaque.Truncated, "abs": opaque.Magnitude,
     "modulo": opaque.Modulo, "quantum": opaque.Quantum, "zidz": opaque.Zidz, "xidz": opaque.Xidz,
     "if then else": opaque.IfThenElse, "step": opaque.Step, "ramp": opaque.Ramp,
+    "pulse": opaque.Pulse, "pulse train": opaque.PulseTrain,
 }  # fmt: skip
 _PAIRWISE = {"min": opaque.Minimum, "max": opaque.Maximum}
 
