@@ -44,8 +44,11 @@ def png_texts(path: Path) -> Iterator[tuple[str, str]]:
 REMEDY = "run `python -m bullbear.report.readme`"
 
 
-def test_its_computed_parts_are_what_the_model_says(readme: Readme, text: str) -> None:
-    assert text == readme.text(), REMEDY
+def test_computed_parts_are_what_the_model_says(readme: Readme, root: Path) -> None:
+    documents = readme.documents()
+    assert root / "README.md" in documents
+    for path, text in documents.items():
+        assert path.read_text(encoding="utf-8") == text, REMEDY
 
 
 def test_its_picture_shows_what_the_model_says(readme: Readme, root: Path) -> None:

@@ -1,8 +1,8 @@
 """The parts of the README that are computed: answer, picture and table of mechanisms.
 
 `python -m bullbear.report.readme` runs the model and rewrites what stands between the markers
-`<!-- generated: NAME -->` and `<!-- end -->`, and the picture; `--check` only says whether they
-are as they should be.
+`<!-- generated: NAME -->` and `<!-- end -->` in the documents, and the picture; `--check` only says
+whether they are as they should be.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ HINGES = ("low_score_env", "no_v3", "m6_small_pool", "m6_large_pool", "m5_bad_ye
 HINGE_OUTPUTS = ("NMR Price", "total staked", "Fund AUM")
 COVERAGE = "fee coverage ratio"
 CLAIM = "claim_fee_coverage_ratio"
+DOCUMENTS = ("README.md", "models/README.md")
 PICTURE = Path("models/figures/overview.png")
 CLAIMS = Path("calibration/observations/seed_claims.csv")
 MECHANISMS = Path("models/mechanisms.csv")
@@ -63,20 +64,21 @@ class Readme:
     def runs(self) -> Mapping[str, Run]:
         return {slug: self.model.run(slug) for slug in (*TODAY, *IN_2021)}
 
-    @property
-    def path(self) -> Path:
-        return self.root / "README.md"
-
-    def text(self) -> str:
-        """The README with all its computed parts made anew.
+    def documents(self) -> dict[Path, str]:
+        """The documents of the workspace with all their computed parts made anew.
 
         Raises
         ------
         DataError
-            If it asks for a part that nobody computes.
+            If one asks for a part that nobody computes.
         """
+        paths = [self.root / document for document in DOCUMENTS]
+        return {path: self._renewed(path) for path in paths if path.is_file()}
+
+    def _renewed(self, path: Path) -> str:
         makers: dict[str, Callable[[], str]] = {
             "answer": self.answer,
+            "cases": self.cases,
             "hinges": self.hinges,
             "mechanisms": self.mechanisms,
         }
@@ -85,11 +87,11 @@ class Readme:
             if found[2] not in makers:
                 raise DataError(
                     f'no part "{found[2]}" is computed', code="unknown-part",
-                    where=Where(str(self.path)), hint=did_you_mean(found[2], makers),
+                    where=Where(str(path)), hint=did_you_mean(found[2], makers),
                 )  # fmt: skip
             return found[1] + makers[found[2]]() + found[3]
 
-        return PART.sub(part, self.path.read_text(encoding="utf-8"))
+        return PART.sub(part, path.read_text(encoding="utf-8"))
 
     # -- the answer -----------------------------------------------------------------------------
 
@@ -151,6 +153,21 @@ class Readme:
     def _unit(self, name: str) -> str:
         variable = self.model.system.variables.get(canonical(split_element(name)[0]))
         return variable.units if variable else ""
+
+    def cases(self) -> str:
+        """The cases of today with their outputs in the summary years after the first."""
+        definition = self.model.definition
+        years = definition.summary.years[1:]
+        events = [event.name for event in definition.events]
+        outputs = [f"{named_with_unit(name, self._unit(name))} in {' / '.join(map(year, years))}"
+                   for name in HINGE_OUTPUTS]  # fmt: skip
+        rows = []
+        for slug in TODAY:
+            run = self.runs[slug]
+            row = [f"`{slug}`", *(run.event_text(name) for name in events)]
+            row += [" / ".join(_value(run, name, t) for t in years) for name in HINGE_OUTPUTS]
+            rows.append(row)
+        return _table(["case", *events, *outputs], rows)
 
     def hinges(self) -> str:
         """What moves the answer most: the base run beside runs that differ in one assumption."""
@@ -228,21 +245,22 @@ class Readme:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Rewrite the README, or with `--check` say whether it is as it should be."""
+    """Rewrite the documents, or with `--check` say which are not as they should be."""
     readme = Readme(find_workspace().root)
     try:
-        text = readme.text()
-        current = text == readme.path.read_text(encoding="utf-8")
+        documents = readme.documents()
+        stale = [path for path, text in documents.items() if text != path.read_text("utf-8")]
         if "--check" in arguments:
-            sys.stderr.write("" if current else f"{readme.path} is not what the model says\n")
-            return 0 if current else 1
+            sys.stderr.writelines(f"{path} is not what the model says\n" for path in stale)
+            return 1 if stale else 0
         readme.draw()
-        unfinished = readme.path.with_name(".README.md.unfinished")
-        unfinished.write_text(text, encoding="utf-8", newline="\n")
-        unfinished.replace(readme.path)
     except BullbearError as fault:
         sys.stderr.write(f"error: {fault}\n")
         return fault.exit_code
+    for path in stale:
+        unfinished = path.with_name(f".{path.name}.unfinished")
+        unfinished.write_text(documents[path], encoding="utf-8", newline="\n")
+        unfinished.replace(path)
     return 0
 
 
