@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 METHOD, TIME_STEP, SAVING_STEP = "method", "time step", "saving step"
 SMOOTH_START, LOOKUP_RANGE = "smooth start", "lookup range"
 CONSTANT, INITIAL_VALUE, EQUATION = "constant", "initial value", "equation"
-ROUNDING, UNKNOWN = "rounding", "unknown"
+ROUNDING, RANDOM, UNKNOWN = "rounding", "random numbers", "unknown"
 _FACTORS = (0.5, 2.0, 0.25, 4.0, 0.125, 8.0)
+_DIVISORS = (1, 2, 4, 5, 8, 10, 16, 20)  # of the reference's saving step
 _MOST_STEPS = 400_000
 _EXACT = 1e-9  # an experiment that leaves no more than this has found it
 _DISTURBANCE = 1e-6  # of a stock: what rounding in single precision adds up to over a run
@@ -74,7 +75,7 @@ class _Change:
 def find_cause(comparison: Comparison, setup: Setup, differing: Sequence[Difference]) -> Cause:
     """The likely cause of the differences, of which there must be at least one."""
     first = differing[0]
-    told = _different_constant(comparison, first)
+    told = _different_constant(comparison, first) or _random(comparison, first)
     if told is not None:
         return told
     watched = [d.name for d in differing[:_WATCHED]]
@@ -123,6 +124,15 @@ def _different_constant(comparison: Comparison, first: Difference) -> Cause | No
         return None
     text = f"the constant is {first.found:.10g} here and {first.reference:.10g} in the reference"
     return Cause(CONSTANT, text, False, ())
+
+
+def _random(comparison: Comparison, first: Difference) -> Cause | None:
+    program = comparison.model.program
+    below = program.needed([program.outputs[first.name]]) if first.name in program.outputs else []
+    if not any(program.nodes[index].op == "random" for index in below):
+        return None
+    text = f'"{first.name}" draws random numbers, which no two programs draw alike'
+    return Cause(RANDOM, text, False, ())
 
 
 def _at_start(setup: Setup, first: Difference) -> bool:
@@ -175,7 +185,7 @@ def _steps(comparison: Comparison, setup: Setup) -> list[float]:
     own, times = setup.grid.step, comparison.reference.times
     span = setup.grid.final - setup.grid.initial
     every = float(times[-1] - times[0]) / max(len(times) - 1, 1)
-    saved = [every / n for n in (1, 2, 4, 8)]
+    saved = [every / n for n in _DIVISORS]
     tried: list[float] = []
     ours = [own * factor for factor in _FACTORS]
     fits = abs(every / own - round(every / own)) <= 1e-3

@@ -176,7 +176,10 @@ class _Table:
                                 hint="time must ascend")  # fmt: skip
         texts = [row.cells[0].strip() for row in self.rows[1:]]
         printed = _Printing(texts)
-        return np.array(found), np.array([printed.unit(text) for text in texts])
+        times, gaps = np.array(found), np.diff(found)
+        if len(gaps) > 1 and np.allclose(gaps, gaps[0], rtol=1e-9, atol=0.0):
+            return times, np.zeros(len(times))  # rounded times would not be so even
+        return times, np.array([printed.unit(text) for text in texts])
 
     def columns(self) -> tuple[list[str], list[list[str]]]:
         """Names, and the cells below each."""
