@@ -97,9 +97,12 @@ def test_its_blocks_run(root: Path, text: str, tmp_path: Path) -> None:
         place = root / name
         (shutil.copytree if place.is_dir() else shutil.copy)(place, tmp_path / name)
     blocks = BLOCK.findall(text)
-    assert {language for language, _ in blocks} == {"sh", "python"}
+    assert {language for language, _ in blocks} == {"sh", "toml", "python"}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     for language, code in blocks:
+        if language == "toml":
+            (tmp_path / "models" / "scenarios" / "own.toml").write_text(code, encoding="utf-8")
+            code = "bullbear run --scenario own"
         command = [sys.executable, "-c", code] if language == "python" else ["sh", "-ec", code]
         done = subprocess.run(
             command, cwd=tmp_path, env=os.environ | {"PATH": path, "COLUMNS": "80"},

@@ -102,7 +102,7 @@ class Readme:
         return "\n\n".join(
             (
                 f"{picture}({PICTURE.as_posix()})",
-                _table(["", *(f"`{slug}`" for slug in self.runs)], self._rows()),
+                _table(["", *(f"`{slug}`" for slug in self.runs)], self._rows(), words=1),
                 "\n".join(listed),
                 self._coverage(),
                 f"Computed with {self._method()}.",
@@ -167,7 +167,7 @@ class Readme:
             row = [f"`{slug}`", *(run.event_text(name) for name in events)]
             row += [" / ".join(_value(run, name, t) for t in years) for name in HINGE_OUTPUTS]
             rows.append(row)
-        return _table(["case", *events, *outputs], rows)
+        return _table(["case", *events, *outputs], rows, words=1)
 
     def hinges(self) -> str:
         """What moves the answer most: the base run beside runs that differ in one assumption."""
@@ -182,7 +182,7 @@ class Readme:
             row = [f"`{slug}`", self.model.scenarios[slug].story]
             row += [run.event_text(name) for name in events]
             rows.append(row + [_value(run, name, last) for name in HINGE_OUTPUTS])
-        return _table(heading, rows)
+        return _table(heading, rows, words=2)
 
     # -- the mechanisms -------------------------------------------------------------------------
 
@@ -203,7 +203,7 @@ class Readme:
                 ]
             )
         heading = ["", "the thread's mechanism", "equations", "lever: base → set to", "scenarios"]
-        return _table(heading, rows)
+        return _table(heading, rows, words=len(heading))
 
     def _levers(self, scenarios: Sequence[Scenario]) -> dict[str, str]:
         """Each lever that the scenarios set, with its value in the base run and theirs."""
@@ -277,9 +277,10 @@ def _value(run: Run, column: str, time: float) -> str:
     return short(run.at(time)[column], largest=float(run.results[column].abs().max()))
 
 
-def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heading, ["---"] * len(heading), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def _table(heading: Sequence[str], rows: Iterable[Sequence[str]], words: int) -> str:
+    """A table in Markdown; the first `words` columns are text, the others numbers."""
+    rule = ["---"] * words + ["---:"] * (len(heading) - words)
+    return "\n".join("| " + " | ".join(line) + " |" for line in (heading, rule, *rows))
 
 
 def _mechanisms(path: Path) -> list[tuple[str, str]]:
