@@ -214,9 +214,9 @@ def _columns(
 
 def _times(grid: Grid, save_at: Sequence[float] | None) -> Array:
     if save_at is None:
-        every: Array = grid.initial + grid.step * np.arange(0, grid.steps + 1, grid.every)
-        return every
-    times: Array = np.unique(np.asarray(save_at, dtype=np.float64))
+        return np.asarray(grid.initial + grid.step * np.arange(0, grid.steps + 1, grid.every),
+                          dtype=np.float64)  # fmt: skip
+    times = np.unique(np.asarray(save_at, dtype=np.float64))
     slack = _SLACK * grid.step
     end = grid.time(grid.steps)
     outside = times[~((times >= grid.initial - slack) & (times <= end + slack))]

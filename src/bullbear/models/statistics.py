@@ -106,8 +106,9 @@ class Statistics:
             result[cell] = _middle(buckets[min(place, len(buckets) - 1) : place + 1])[0]
         if not self.count:
             return result.reshape(self.mean.shape)
-        ends = {0.0: self.low, 1.0: self.high}
-        return ends.get(share, np.clip(result.reshape(self.mean.shape), self.low, self.high))
+        if share in (0.0, 1.0):
+            return self.high if share else self.low
+        return np.asarray(np.clip(result.reshape(self.mean.shape), self.low, self.high))
 
     def histogram(self, time: int, variable: int, edges: Sequence[float]) -> Counts:
         """Draws between the edges at one saved time, by position; shape (bin,).

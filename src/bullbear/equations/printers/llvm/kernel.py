@@ -1,0 +1,334 @@
+"""The loop over groups and steps around the functions of a module: Euler and RK4.
+
+Everything a call needs stands in one array of 64-bit words, in the order of `ARGUMENTS`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bullbear.equations.printers.llvm.ir import Body, Shape, Vector
+from bullbear.equations.printers.llvm.mathematics import declarations
+from bullbear.equations.printers.llvm.module import ATTRIBUTES, SIGNATURES, Layout
+from bullbear.equations.printers.llvm.watches import Watches, time_at, word
+
+ARGUMENTS = (
+    "params",  # constants, (group, parameter, lane)
+    "controls",  # initial time, final time, time step, saveper
+    "table",  # statements of time, (step · stages, slot of w)
+    "times",  # a function for the statements of time that differ between draws, or null
+    "d", "w", "s", "r", "o",  # the workspace
+    "b",  # scratch vectors
+    "history",  # what entered ring buffers, (buffer, step, lane)
+    "groups", "steps", "draws",  # how many; the last group may have empty lanes
+    "saves",  # row of the results for every step, or -1
+    "chosen", "width",  # which outputs are wanted, and how many
+    "out",  # results, (draw, row, output)
+    "rows",  # how many rows
+    "watches",  # level, sign and least duration of every watched statement
+    "found",  # (group, watch + 2, lane): events, then whether all is finite, whether a stock fell
+    "rounding",  # how far below zero a guarded stock may be, over its largest value
+)  # fmt: skip
+STAGES = {"euler": 1, "rk4": 3}
+"""Times at which a step is looked at."""
+_WORDS = frozenset({"groups", "steps", "draws", "width", "rows"})
+
+
+class Kernel(Watches):
+    """Writes the loops; `run` for a method, `tabulate` for the statements of time."""
+
+    def __init__(self, layout: Layout, shape: Shape) -> None:
+        super().__init__(layout, shape)
+        states = layout.program.states
+        self.fixed = [i for i, state in enumerate(states) if state.kind == "fixed"]
+        self.samples = [i for i, state in enumerate(states) if state.kind == "sample"]
+        self.moving = [i for i, state in enumerate(states) if state.kind == "stock"]
+        self.lag = self.behind
+        self.first = self.lag + len(self.fixed)
+        self.kept = self.first + len(self.fixed)
+        self.scratch = self.kept + 4 * self.count
+
+    def text(self) -> str:
+        declared = [f"declare void @{name}({given})" for name, given in SIGNATURES.items()]
+        functions = [self._fill(), self._copy(), self._tabulate(), *map(self._run, STAGES)]
+        return "\n".join([*declared, *functions, declarations(self.shape), ATTRIBUTES])
+
+    # -- small functions ------------------------------------------------------------------------
+
+    def _fill(self) -> str:
+        """`fill(d, w, row, f, t, h)`: slots of `w` from a row of the table, then from `f`."""
+        vector, slots = self.shape.vector, len(self.layout.times)
+        body = Body(self.shape)
+        body.line("br label %loop")
+        body.label("loop")
+        body.line("%i = phi i64 [ 0, %entry ], [ %j, %loop ]")
+        place = body.set("getelementptr double, ptr %row, i64 %i")
+        value = body.splat(body.set(f"load double, ptr {place}"))
+        target = body.set(f"getelementptr {vector}, ptr %w, i64 %i")
+        body.line(f"store {vector} {value.name}, ptr {target}, align 64")
+        body.line("%j = add i64 %i, 1")
+        body.line(f"%more = icmp slt i64 %j, {slots}")
+        body.line("br i1 %more, label %loop, label %own")
+        body.label("own")
+        body.line("%some = icmp ne ptr %f, null")
+        body.line("br i1 %some, label %call, label %end")
+        body.label("call")
+        body.line("call void %f(ptr %d, ptr %w, double %t, double %h)")
+        body.line("br label %end")
+        body.label("end")
+        head = "ptr %d, ptr %w, ptr %row, ptr %f, double %t, double %h"
+        if not slots:  # nothing depends on time alone
+            return _function("fill", head, [])
+        return _function("fill", head, body.lines)
+
+    def _copy(self) -> str:
+        """`copy(o, chosen, width, out, lanes, stride)`: wanted outputs of each lane's draw."""
+        lines = f"""
+  %empty = icmp eq i64 %width, 0
+  br i1 %empty, label %end, label %lane
+lane:
+  %l = phi i64 [ 0, %entry ], [ %l1, %next ]
+  %jump = mul i64 %l, %stride
+  %target = getelementptr double, ptr %out, i64 %jump
+  br label %item
+item:
+  %j = phi i64 [ 0, %lane ], [ %j1, %item ]
+  %pc = getelementptr i64, ptr %chosen, i64 %j
+  %c = load i64, ptr %pc
+  %cw = mul i64 %c, {self.shape.width}
+  %at = add i64 %cw, %l
+  %po = getelementptr double, ptr %o, i64 %at
+  %v = load double, ptr %po
+  %pt = getelementptr double, ptr %target, i64 %j
+  store double %v, ptr %pt
+  %j1 = add i64 %j, 1
+  %morej = icmp slt i64 %j1, %width
+  br i1 %morej, label %item, label %next
+next:
+  %l1 = add i64 %l, 1
+  %morel = icmp slt i64 %l1, %lanes
+  br i1 %morel, label %lane, label %end
+end:"""
+        head = "ptr %o, ptr %chosen, i64 %width, ptr %out, i64 %lanes, i64 %stride"
+        return _function("copy", head, lines.strip("\n").split("\n"))
+
+    def _tabulate(self) -> str:
+        """Fills `table` for the draw in the first lane, `steps` rows at the times in `history`.
+
+        `history` holds (time, time at the start of the step) for every row.
+        """
+        body = Body(self.shape)
+        a = _arguments(body)
+        body.line(f"call void @prepare(ptr {a['params']}, ptr {a['controls']}, ptr {a['d']}, "
+                  f"ptr {a['s']})")  # fmt: skip
+        body.line("br label %loop")
+        body.label("loop")
+        body.line("%k = phi i64 [ 0, %entry ], [ %k1, %loop ]")
+        twice = body.set("mul i64 %k, 2")
+        t, h = (body.set(f"load double, ptr {word(body, a['history'], twice, extra)}")
+                for extra in (0, 1))  # fmt: skip
+        body.line(f"call void @times(ptr {a['d']}, ptr {a['w']}, double {t}, double {h})")
+        slots = len(self.layout.times)
+        start = body.set(f"mul i64 %k, {slots}")
+        for slot in range(slots):
+            value = body.load(a["w"], slot)
+            first = body.set(f"extractelement {self.shape.vector} {value.name}, i64 0")
+            body.line(f"store double {first}, ptr {word(body, a['table'], start, slot)}")
+        body.line("%k1 = add i64 %k, 1")
+        body.line(f"%more = icmp slt i64 %k1, {a['steps']}")
+        body.line("br i1 %more, label %loop, label %end")
+        body.label("end")
+        return _function("tabulate", "ptr %a", body.lines, internal=False)
+
+    # -- the run --------------------------------------------------------------------------------
+
+    def _run(self, method: str) -> str:
+        body = Body(self.shape)
+        a = _arguments(body)
+        a |= {"initial": _control(body, a, 0), "dt": _control(body, a, 2)}
+        body.line("br label %group")
+        body.label("group")
+        body.line("%g = phi i64 [ 0, %entry ], [ %g1, %next ]")
+        self._begin(body, a)
+        body.line("br label %step")
+        body.label("step")
+        body.line("%k = phi i64 [ 0, %group ], [ %k1, %advanced ]")
+        t = time_at(body, a, "%k")
+        row = body.set(f"mul i64 %k, {STAGES[method] * len(self.layout.times)}")
+        self._call_fill(body, a, row, 0, t, t)
+        self._save(body, a, t)
+        self._call_step(body, a, t, t)
+        self.watch(body, a, t)
+        self.guard(body, a)
+        body.line(f"%last = icmp eq i64 %k, {a['steps']}")
+        body.line("br i1 %last, label %finish, label %advance")
+        body.label("advance")
+        if method == "euler":
+            self._euler(body, a)
+        else:
+            self._rk4(body, a, t, row)
+        self._move_discrete(body, a)
+        body.line("br label %advanced")
+        body.label("advanced")
+        body.line("%k1 = add i64 %k, 1")
+        body.line("br label %step")
+        body.label("finish")
+        self.judge(body, a, t)
+        body.line("br label %next")
+        body.label("next")
+        body.line("%g1 = add i64 %g, 1")
+        body.line(f"%more = icmp slt i64 %g1, {a['groups']}")
+        body.line("br i1 %more, label %group, label %end")
+        body.label("end")
+        return _function(f"run_{method}", "ptr %a", body.lines, internal=False)
+
+    def _begin(self, body: Body, a: dict[str, str]) -> None:
+        """First states, and everything that is remembered from step to step."""
+        size = len(self.layout.program.parameters)
+        start = body.set(f"mul i64 %g, {max(size, 1)}")
+        params = body.set(f"getelementptr {self.shape.vector}, ptr {a['params']}, i64 {start}")
+        body.line(f"call void @prepare(ptr {params}, ptr {a['controls']}, ptr {a['d']}, "
+                  f"ptr {a['s']})")  # fmt: skip
+        self.forget(body, a)
+        whole = body.splat(body.set(f"sitofp i64 {a['steps']} to double"))
+        for buffer, state in enumerate(self.fixed):
+            body.store(body.load(a["s"], state), a["b"], self.first + buffer)
+            delay = self._delay(body, a, buffer)
+            steps = (delay / body.splat(a["dt"]) + 0.5).call("floor")
+            steps = steps.lt(1.0).select(1.0, steps)
+            steps = steps.gt(whole).select(whole + 1.0, steps)
+            finite = delay.call("fabs").lt(math.inf)
+            body.store(finite.select(steps, 1.0) - 1.0, a["b"], self.lag + buffer)
+
+    def _delay(self, body: Body, a: dict[str, str], buffer: int) -> Vector:
+        statement = self.layout.delays[buffer]
+        node = self.layout.program.nodes[statement]
+        if node.op == "const":
+            return body.constant(float(node.data))  # type: ignore[arg-type]
+        return body.load(a["d"], self.layout.draws[statement])
+
+    def _save(self, body: Body, a: dict[str, str], t: str) -> None:
+        """Hand over the wanted outputs where this step is one to be saved."""
+        place = body.set(f"getelementptr i64, ptr {a['saves']}, i64 %k")
+        body.line(f"%row = load i64, ptr {place}")
+        body.line("%wanted = icmp sge i64 %row, 0")
+        body.line("br i1 %wanted, label %save, label %saved")
+        body.label("save")
+        body.line(f"call void @observe(ptr {a['d']}, ptr {a['s']}, ptr {a['o']}, "
+                  f"double {t}, double {t})")  # fmt: skip
+        stride = body.set(f"mul i64 {a['rows']}, {a['width']}")
+        draw = body.set(f"mul i64 %g, {self.shape.width}")
+        jump = body.set(f"mul i64 {draw}, {stride}")
+        inside = body.set(f"mul i64 %row, {a['width']}")
+        at = body.set(f"add i64 {jump}, {inside}")
+        out = body.set(f"getelementptr double, ptr {a['out']}, i64 {at}")
+        left = body.set(f"sub i64 {a['draws']}, {draw}")
+        full = body.set(f"icmp sgt i64 {left}, {self.shape.width}")
+        lanes = body.set(f"select i1 {full}, i64 {self.shape.width}, i64 {left}")
+        body.line(f"call void @copy(ptr {a['o']}, ptr {a['chosen']}, i64 {a['width']}, "
+                  f"ptr {out}, i64 {lanes}, i64 {stride})")  # fmt: skip
+        body.line("br label %saved")
+        body.label("saved")
+
+    def _call_fill(
+        self, body: Body, a: dict[str, str], row: str, stage: int, t: str, h: str
+    ) -> None:
+        place = word(body, a["table"], row, stage * len(self.layout.times))
+        body.line(f"call void @fill(ptr {a['d']}, ptr {a['w']}, ptr {place}, ptr {a['times']}, "
+                  f"double {t}, double {h})")  # fmt: skip
+
+    def _call_step(self, body: Body, a: dict[str, str], t: str, h: str) -> None:
+        body.line(f"call void @step(ptr {a['d']}, ptr {a['w']}, ptr {a['s']}, ptr {a['r']}, "
+                  f"double {t}, double {h})")  # fmt: skip
+
+    # -- methods --------------------------------------------------------------------------------
+
+    def _euler(self, body: Body, a: dict[str, str]) -> None:
+        dt = body.splat(a["dt"])
+        for i in self.moving:
+            moved = body.load(a["s"], i) + dt * body.load(a["r"], i)
+            body.store(moved, a["s"], i)
+
+    def _rk4(self, body: Body, a: dict[str, str], t: str, row: str) -> None:
+        """The classical fourth-order step; events stay as they are at its start."""
+        dt = a["dt"]
+        half, sixth = (body.set(f"fdiv double {dt}, {n}") for n in ("2.0", "6.0"))
+        middle, end = (body.set(f"fadd double {t}, {share}") for share in (half, dt))
+        start, one, two, three = (self.kept + k * self.count for k in range(4))
+        for i in range(self.count):
+            body.store(body.load(a["s"], i), a["b"], start + i)
+            body.store(body.load(a["r"], i), a["b"], one + i)
+
+        def reach(share: str, kept: int) -> None:
+            for i in self.moving:
+                rate = body.load(a["r"], i)
+                body.store(rate, a["b"], kept + i)
+                at = body.load(a["b"], start + i) + body.splat(share) * rate
+                body.store(at, a["s"], i)
+
+        reach(half, one)
+        self._call_fill(body, a, row, 1, middle, t)
+        self._call_step(body, a, middle, t)
+        reach(half, two)
+        self._call_step(body, a, middle, t)
+        reach(dt, three)
+        self._call_fill(body, a, row, 2, end, t)
+        self._call_step(body, a, end, t)
+        for i in self.moving:
+            b, c, d = (body.load(a["b"], kept + i) for kept in (one, two, three))
+            total = b + 2.0 * (c + d) + body.load(a["r"], i)
+            body.store(body.load(a["b"], start + i) + body.splat(sixth) * total, a["s"], i)
+            body.store(b, a["r"], i)  # discrete states move by the rates at the start
+        for i in (*self.samples, *self.fixed):
+            body.store(body.load(a["b"], one + i), a["r"], i)
+
+    def _move_discrete(self, body: Body, a: dict[str, str]) -> None:
+        for i in self.samples:
+            body.store(body.load(a["r"], i), a["s"], i)
+        for buffer, state in enumerate(self.fixed):
+            begin = body.set(f"mul i64 {a['steps']}, {buffer}")
+            place = body.set(f"add i64 {begin}, %k")
+            vector = self.shape.vector
+            target = body.set(f"getelementptr {vector}, ptr {a['history']}, i64 {place}")
+            body.line(f"store {vector} {body.load(a['r'], state).name}, ptr {target}, align 64")
+            self._leave(body, a, buffer, state, begin)
+
+    def _leave(
+        self, body: Body, a: dict[str, str], buffer: int, state: int, begin: str
+    ) -> None:
+        """What leaves a ring buffer, lane by lane: their delays may differ."""
+        vector, width, result = self.shape.vector, self.shape.width, "poison"
+        lag = body.load(a["b"], self.lag + buffer)
+        first = body.load(a["b"], self.first + buffer)
+        for lane in range(width):
+            steps = body.set(f"extractelement {vector} {lag.name}, i64 {lane}")
+            back = body.set(f"sub i64 %k, {body.set(f'fptosi double {steps} to i64')}")
+            inside = body.set(f"icmp sge i64 {back}, 0")
+            place = body.set(f"select i1 {inside}, i64 {back}, i64 0")
+            row = body.set(f"mul i64 {body.set(f'add i64 {begin}, {place}')}, {width}")
+            at = word(body, a["history"], row, lane)
+            past = body.set(f"load double, ptr {at}")
+            fresh = body.set(f"extractelement {vector} {first.name}, i64 {lane}")
+            value = body.set(f"select i1 {inside}, double {past}, double {fresh}")
+            result = body.set(f"insertelement {vector} {result}, double {value}, i64 {lane}")
+        body.store(Vector(body, result), a["s"], state)
+
+
+def _arguments(body: Body) -> dict[str, str]:
+    found = {}
+    for index, name in enumerate(ARGUMENTS):
+        place = body.set(f"getelementptr i64, ptr %a, i64 {index}")
+        found[name] = body.set(f"load {'i64' if name in _WORDS else 'ptr'}, ptr {place}")
+    return found
+
+
+def _control(body: Body, a: dict[str, str], index: int) -> str:
+    place = body.set(f"getelementptr double, ptr {a['controls']}, i64 {index}")
+    return body.set(f"load double, ptr {place}")
+
+
+def _function(name: str, head: str, lines: Sequence[str], internal: bool = True) -> str:
+    linkage = "internal " if internal else ""
+    body = "\n".join(["entry:", *lines, "  ret void"])
+    return f"define {linkage}void @{name}({head}) #0 {{\n{body}\n}}\n"

@@ -1,0 +1,194 @@
+"""A program as one module of LLVM: what is worked out once per draw, per time, per step.
+
+All draws of a group, one per lane, go through the whole run together.  Their numbers stand in a
+workspace of vectors: `d` what depends on constants alone, `w` what depends on time, `s` states,
+`r` rates and watched statements, `o` outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from bullbear.equations.printers.llvm import mathematics
+from bullbear.equations.printers.llvm.ir import Body, Shape, Vector
+from bullbear.equations.printers.llvm.lookups import global_arrays
+from bullbear.equations.printers.llvm.statements import KNOWN, Leaf, Statements
+from bullbear.equations.program import CONTROLS, Level, Node, Program
+
+ATTRIBUTES = (
+    'attributes #0 = { nounwind alignstack=64 "stackrealign" "min-legal-vector-width"="512" '
+    '"prefer-vector-width"="512" }\n'
+)
+
+
+SIGNATURES = {
+    "prepare": "ptr %p, ptr %c, ptr %d, ptr %s",
+    "times": "ptr %d, ptr %w, double %t, double %h",
+    "step": "ptr noalias %d, ptr noalias %w, ptr noalias %s, ptr noalias %r, double %t, double %h",
+    "observe": "ptr %d, ptr %s, ptr %o, double %t, double %h",
+}
+
+
+def unknown_operations(program: Program) -> list[str]:
+    """Operations of a program that cannot be written as vector code."""
+    return sorted({node.op for node in program.nodes} - KNOWN)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which statements stand in which slots of the workspace."""
+
+    program: Program
+    watched: tuple[int, ...]
+    stocks: tuple[int, ...] = ()
+    outputs: tuple[int, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outputs", tuple(self.program.outputs.values()))
+
+    @cached_property
+    def rates(self) -> list[int]:
+        """Statements that every step works out: rates, then what is watched."""
+        return [*(state.rate for state in self.program.states), *self.watched]
+
+    @cached_property
+    def start(self) -> list[int]:
+        return [state.initial for state in self.program.states]
+
+    @cached_property
+    def delays(self) -> list[int]:
+        return [state.delay for state in self.program.states if state.kind == "fixed"]
+
+    @cached_property
+    def draws(self) -> dict[int, int]:
+        """Statements of a draw that others read while it runs -> slot in `d`."""
+        return _numbered(self._frontier(Level.DRAW, [*self.rates, *self.outputs, *self.delays]))
+
+    @cached_property
+    def times(self) -> dict[int, int]:
+        """Statements of time that the step reads -> slot in `w`."""
+        return _numbered(self._frontier(Level.TIME, self.rates))
+
+    def _frontier(self, level: Level, roots: Sequence[int]) -> list[int]:
+        """Statements up to a level that higher ones, or nobody but the roots, read."""
+        levels, nodes = self.program.levels, self.program.nodes
+        found = {root for root in roots if levels[root] <= level}
+        for index in self.program.needed(roots):
+            if levels[index] > level:
+                found.update(a for a in nodes[index].args if levels[a] <= level)
+        least = Level.TIME if level == Level.TIME else Level.CONSTANT
+        return sorted(i for i in found if levels[i] >= least and nodes[i].op not in _IMMEDIATE)
+
+    def moved_by(self, places: Iterable[int]) -> list[int]:
+        """Statements of time that depend on any of the parameters at `places`."""
+        wanted, nodes = set(places), self.program.nodes
+        moved = [False] * len(nodes)
+        for index, node in enumerate(nodes):
+            moved[index] = (node.op == "param" and node.data in wanted) or any(
+                moved[a] for a in node.args
+            )
+        return [index for index in self.times if moved[index]]
+
+
+_IMMEDIATE = frozenset({"const", "time", "held"})
+
+
+def _numbered(statements: Sequence[int]) -> dict[int, int]:
+    return {statement: slot for slot, statement in enumerate(statements)}
+
+
+class Module:
+    """Writes the functions over one group of draws."""
+
+    def __init__(self, layout: Layout, shape: Shape) -> None:
+        self.layout, self.shape, self.program = layout, shape, layout.program
+        self.called: set[str] = set()
+        self.texts: list[str] = []
+
+    def prepare(self) -> None:
+        """`prepare(p, c, d, s)`: constants of the group in, slots of `d` and first states out."""
+        body = Body(self.shape)
+
+        def leaf(node: Node) -> Vector:
+            if node.op == "param":
+                return body.load("%p", int(node.data))  # type: ignore[arg-type]
+            if node.op == "control":
+                return self._control(body, node)
+            return self._constant(body, node)
+
+        statements = Statements(self.program, body, leaf, {})
+        statements.write([*self.layout.draws, *self.layout.start])
+        for statement, slot in self.layout.draws.items():
+            body.store(statements.value(statement), "%d", slot)
+        for slot, statement in enumerate(self.layout.start):
+            body.store(statements.value(statement), "%s", slot)
+        self._add("prepare", SIGNATURES["prepare"], body, statements)
+
+    def times(self, name: str, wanted: Iterable[int]) -> None:
+        """`times(d, w, t, h)`: slots of `w` for the statements that are wanted."""
+        body = Body(self.shape)
+        statements = Statements(self.program, body, self._leaf(body), self._drawn())
+        chosen = list(wanted)
+        statements.write(chosen)
+        for statement in chosen:
+            body.store(statements.value(statement), "%w", self.layout.times[statement])
+        self._add(name, SIGNATURES["times"], body, statements)
+
+    def step(self) -> None:
+        """`step(d, w, s, r, t, h)`: rates and watched statements."""
+        body = Body(self.shape)
+        stored = self._drawn() | {i: ("%w", slot) for i, slot in self.layout.times.items()}
+        statements = Statements(self.program, body, self._leaf(body), stored, inline=True)
+        statements.write(self.layout.rates)
+        for slot, statement in enumerate(self.layout.rates):
+            body.store(statements.value(statement), "%r", slot)
+        self._add("step", SIGNATURES["step"], body, statements)
+
+    def observe(self) -> None:
+        """`observe(d, s, o, t, h)`: every output."""
+        body = Body(self.shape)
+        statements = Statements(self.program, body, self._leaf(body), self._drawn())
+        statements.write(self.layout.outputs)
+        for slot, statement in enumerate(self.layout.outputs):
+            body.store(statements.value(statement), "%o", slot)
+        self._add("observe", SIGNATURES["observe"], body, statements)
+
+    def text(self) -> str:
+        """Everything written so far as a module."""
+        tables = dict(enumerate(self.program.tables))
+        return "\n".join([
+            global_arrays(tables), mathematics.definitions(self.shape, sorted(self.called)),
+            *self.texts, mathematics.declarations(self.shape), ATTRIBUTES,
+        ])  # fmt: skip
+
+    # -- parts ----------------------------------------------------------------------------------
+
+    def _add(self, name: str, arguments: str, body: Body, statements: Statements) -> None:
+        self.called |= statements.called
+        lines = "\n".join([*body.lines, "  ret void"])
+        self.texts.append(f"define void @{name}({arguments}) #0 {{\n{lines}\n}}\n")
+
+    def _drawn(self) -> dict[int, tuple[str, int]]:
+        return {statement: ("%d", slot) for statement, slot in self.layout.draws.items()}
+
+    def _leaf(self, body: Body) -> Leaf:
+        def leaf(node: Node) -> Vector:
+            if node.op in ("time", "held"):
+                return body.splat("%t" if node.op == "time" else "%h")
+            if node.op == "state":
+                return body.load("%s", int(node.data))  # type: ignore[arg-type]
+            return self._constant(body, node)
+
+        return leaf
+
+    @staticmethod
+    def _constant(body: Body, node: Node) -> Vector:
+        return body.constant(float(node.data))  # type: ignore[arg-type]
+
+    @staticmethod
+    def _control(body: Body, node: Node) -> Vector:
+        index = CONTROLS.index(str(node.data))
+        place = body.set(f"getelementptr double, ptr %c, i64 {index}")
+        return body.splat(body.set(f"load double, ptr {place}"))

@@ -1,0 +1,214 @@
+"""A program as machine code, and one call that runs many draws of it."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+
+from bullbear.equations.printers.llvm.kernel import ARGUMENTS, STAGES, Kernel
+from bullbear.equations.printers.llvm.machine import Library, Machine, aligned, host
+from bullbear.equations.printers.llvm.module import Layout, Module, unknown_operations
+from bullbear.equations.program import Program
+
+Array = npt.NDArray[np.float64]
+_CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)  # lets go of the interpreter's lock while it runs
+
+
+_SELDOM, _OFTEN = 0, 2
+"""How hard LLVM tries: what runs once per draw or saved time is rather compiled fast."""
+
+
+class Unsupported(Exception):
+    """The program has an operation that cannot be written as vector code."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every call of a program has in common.
+
+    Attributes
+    ----------
+    method : euler or rk4
+    controls : initial time, final time, time step, saveper, shape (4,) [time unit]
+    steps : the last step that is taken
+    saved : the steps at which outputs are kept
+    outputs : positions among the program's outputs of those that are kept
+    watches : level, sign, least duration of every watched statement, shape (watch, 3)
+    base : values of all parameters, shape (parameter,)
+    places, sources : parameter `places[i]` takes column `sources[i]` of the draws
+    rounding : how far below zero a guarded stock may be, over its largest value
+    """
+
+    method: str
+    controls: Array
+    steps: int
+    saved: Sequence[int]
+    outputs: Sequence[int]
+    watches: Array
+    base: Array
+    places: npt.NDArray[np.int64]
+    sources: npt.NDArray[np.int64]
+    rounding: float
+
+
+class NativeCode:
+    """The compiled form of a program.
+
+    Raises
+    ------
+    Unsupported
+        If an operation of the program is not known here.
+    ImportError, OSError, RuntimeError
+        Where llvmlite is missing or does not work.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        watched: Sequence[int] = (),
+        stocks: Sequence[int] = (),
+        machine: Machine | None = None,
+    ) -> None:
+        unknown = unknown_operations(program)
+        if unknown:
+            raise Unsupported(", ".join(unknown))
+        begin = time.perf_counter()
+        self.machine = machine or host()
+        self.layout = Layout(program, tuple(watched), tuple(stocks))
+        self.kernel = Kernel(self.layout, self.machine.shape)
+        seldom, step = (Module(self.layout, self.machine.shape) for _ in range(2))
+        seldom.prepare()
+        seldom.times("times", self.layout.times)
+        seldom.observe()
+        step.step()
+        self._library = Library(self.machine)
+        self._library.add((seldom.text(), _SELDOM), (step.text(), _OFTEN),
+                          (self.kernel.text(), _OFTEN))  # fmt: skip
+        self._moved: dict[tuple[int, ...], int] = {}
+        self._lock = Lock()
+        self.seconds = time.perf_counter() - begin
+        """What making it took [s]."""
+
+    def moved_times(self, statements: Sequence[int]) -> int:
+        """The address of a function for those statements of time; 0 for none."""
+        key = tuple(statements)
+        if not key:
+            return 0
+        with self._lock:
+            if key not in self._moved:
+                begin = time.perf_counter()
+                name = f"times_{len(self._moved)}"
+                module = Module(self.layout, self.machine.shape)
+                module.times(name, key)
+                self._library.add((module.text(), _OFTEN))
+                self._moved[key] = self._library.function(name)
+                self.seconds += time.perf_counter() - begin
+            return self._moved[key]
+
+    def bind(self, task: Task) -> BoundTask:
+        return BoundTask(self, task)
+
+    def call(self, name: str, arguments: Mapping[str, int]) -> None:
+        words = np.array([arguments.get(key, 0) for key in ARGUMENTS], dtype=np.int64)
+        _CALL(self._library.function(name))(words.ctypes.data)
+
+
+class BoundTask:
+    """A task with its table of times, ready for any block of draws, in any thread."""
+
+    def __init__(self, code: NativeCode, task: Task) -> None:
+        self.code, self.task = code, task
+        self.width = code.machine.shape.width
+        layout = code.layout
+        self.times = code.moved_times(layout.moved_by(task.places.tolist()))
+        self.saves = np.full(task.steps + 1, -1, dtype=np.int64)
+        self.saves[list(task.saved)] = np.arange(len(task.saved))
+        self.chosen = np.array(task.outputs, dtype=np.int64)
+        self.controls = np.ascontiguousarray(task.controls)
+        self.watches = np.ascontiguousarray(task.watches, dtype=np.float64)
+        self.rounding = np.array([task.rounding])
+        self.table = self._tabulate()
+
+    def run(self, draws: Array) -> tuple[Array, Array, Array, Array]:
+        """Run draws of shape (draw, column).
+
+        Returns
+        -------
+        outputs (draw, saved step, output), events (draw, watch), and per draw whether its states
+        are finite and whether a guarded stock fell below zero, shape (draw,).
+        """
+        task, count = self.task, len(draws)
+        groups = -(-count // self.width)
+        params = self._params(draws, groups)
+        out = np.empty((count, len(task.saved), len(task.outputs)))
+        watches = len(self.code.layout.watched)
+        found = aligned(groups * (watches + 2) * self.width)
+        space = self._workspace()
+        self.code.call(f"run_{task.method}", space.addresses | {
+            "params": params.ctypes.data, "controls": self.controls.ctypes.data,
+            "table": self.table.ctypes.data, "times": self.times, "groups": groups,
+            "steps": task.steps, "draws": count, "saves": self.saves.ctypes.data,
+            "chosen": self.chosen.ctypes.data, "width": len(task.outputs),
+            "out": out.ctypes.data, "rows": len(task.saved),
+            "watches": self.watches.ctypes.data, "found": found.ctypes.data,
+            "rounding": self.rounding.ctypes.data,
+        })  # fmt: skip
+        lanes = found[: groups * (watches + 2) * self.width]
+        table = lanes.reshape(groups, watches + 2, self.width)
+        table = table.transpose(0, 2, 1).reshape(-1, watches + 2)[:count]
+        return out, np.ascontiguousarray(table[:, :watches]), table[:, -2], table[:, -1]
+
+    def _params(self, draws: Array, groups: int) -> Array:
+        """Constants as (group, parameter, lane); empty lanes repeat the last draw."""
+        task, size = self.task, max(len(self.task.base), 1)
+        flat = aligned(groups * size * self.width)
+        params: Array = flat[: groups * size * self.width].reshape(groups, size, self.width)
+        params[:, : len(task.base), :] = task.base[None, :, None]
+        padded = np.minimum(np.arange(groups * self.width), len(draws) - 1)
+        lanes = draws[padded].reshape(groups, self.width, -1)
+        params[:, task.places, :] = lanes[:, :, task.sources].transpose(0, 2, 1)
+        return params
+
+    def _workspace(self) -> Workspace:
+        layout, kernel = self.code.layout, self.code.kernel
+        sizes = {
+            "d": len(layout.draws), "w": len(layout.times), "s": kernel.count,
+            "r": len(layout.rates), "o": len(layout.outputs), "b": kernel.scratch,
+            "history": len(kernel.fixed) * self.task.steps,
+        }  # fmt: skip
+        return Workspace(sizes, self.width)
+
+    def _tabulate(self) -> Array:
+        """Statements of time for the base values, shape (step · stages, slot)."""
+        task, layout = self.task, self.code.layout
+        start = task.controls[0] + np.arange(task.steps + 1) * task.controls[2]
+        share = np.array([0.0, task.controls[2] / 2, task.controls[2]])[: STAGES[task.method]]
+        moments = np.empty((len(start), len(share), 2))
+        moments[..., 0] = start[:, None] + share
+        moments[..., 1] = start[:, None]
+        table = np.empty((moments.shape[0] * moments.shape[1], len(layout.times)))
+        params = self._params(np.zeros((1, 1 + int(max(task.sources, default=0)))), 1)
+        params[0, : len(task.base), :] = task.base[:, None]
+        space = self._workspace()
+        self.code.call("tabulate", space.addresses | {
+            "params": params.ctypes.data, "controls": self.controls.ctypes.data,
+            "table": table.ctypes.data, "history": moments.ctypes.data, "steps": len(table),
+        })  # fmt: skip
+        return table
+
+
+class Workspace:
+    """The vectors that one call works in."""
+
+    def __init__(self, sizes: Mapping[str, int], width: int) -> None:
+        self._arrays = {name: aligned(size * width) for name, size in sizes.items()}
+
+    @property
+    def addresses(self) -> dict[str, int]:
+        return {name: int(array.ctypes.data) for name, array in self._arrays.items()}
