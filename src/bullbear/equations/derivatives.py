@@ -17,6 +17,7 @@ Source: Griewank & Walther 2008, Evaluating Derivatives, chapters 3 and 14.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias, cast
 
@@ -222,7 +223,11 @@ _TWO: dict[str, Callable[[Rules, int, int], int | None]] = {
 def tangents(
     builder: Builder, seeds: Mapping[int, int], roots: Iterable[int], rules: Rules | None = None
 ) -> dict[int, int]:
-    """Forward mode: the derivative of every statement below `roots` in one direction.
+    """Forward mode: the derivative of every root in one direction.
+
+    A statement that is used once gets no tangent of its own: it hands on a sum of factors times
+    tangents further below.  The factors do not depend on the direction, so they are worked out
+    once for all of them.
 
     Parameters
     ----------
@@ -230,32 +235,95 @@ def tangents(
 
     Returns
     -------
-    Statement -> tangent statement; statements whose tangent is known to be 0 are left out.
+    Root -> tangent statement; roots whose tangent is known to be 0 are left out.
     """
-    rules = rules or Rules(builder)
-    found: dict[int, int] = {}
-    for index in builder.program.needed(roots):
-        tangent = seeds[index] if index in seeds else _tangent(rules, index, found)
-        if tangent is not None:
-            found[index] = tangent
-    return found
+    return _Forward(rules or Rules(builder), seeds, list(roots)).result()
 
 
-def _tangent(rules: Rules, index: int, found: Mapping[int, int]) -> int | None:
-    node = rules.builder.program.nodes[index]
-    if not any(argument in found for argument in node.args):
-        return None
-    choice = rules.choice(index)
-    if choice is not None:
-        condition, yes, no = choice
-        return rules.choose(condition, found.get(yes), found.get(no))
-    product = rules.guarded if rules.singular(index) else rules.times
-    total: int | None = None
-    for position, argument in enumerate(node.args):
-        if argument in found:
-            part = product(rules.partial(index, position), found[argument])
-            total = rules.plus(total, part)
-    return total
+Combination: TypeAlias = dict[int, int]  # tangent statement -> its factor
+
+
+class _Forward:
+    """One direction."""
+
+    def __init__(self, rules: Rules, seeds: Mapping[int, int], roots: list[int]) -> None:
+        self.rules, self.seeds, self.roots = rules, seeds, roots
+        self.one = rules.const(1.0)
+        self.below = rules.builder.program.needed(roots)
+        uses = Counter(a for i in self.below for a in rules.builder.program.nodes[i].args)
+        self.kept = {i for i in self.below if uses[i] > 1} | set(roots)
+        self.found: dict[int, Combination] = {}
+
+    def result(self) -> dict[int, int]:
+        for index in self.below:
+            if index in self.seeds:
+                self.found[index] = {self.seeds[index]: self.one}
+                continue
+            combination = self._combination(index)
+            if combination:
+                self.found[index] = (
+                    self._one_term(combination) if index in self.kept else combination
+                )
+        tangents = {root: self._sum(self.found[root]) for root in self.roots if root in self.found}
+        return {root: tangent for root, tangent in tangents.items() if tangent is not None}
+
+    def _combination(self, index: int) -> Combination:
+        rules, node = self.rules, self.rules.builder.program.nodes[index]
+        if not any(argument in self.found for argument in node.args):
+            return {}
+        choice = rules.choice(index)
+        if choice is not None:
+            return self._chosen(*choice)
+        if rules.singular(index):
+            return self._guarded(index)
+        total: Combination = {}
+        for position, argument in enumerate(node.args):
+            if argument in self.found:
+                partial = rules.partial(index, position)
+                for base, factor in self._scaled(partial, self.found[argument]).items():
+                    added = rules.plus(total.get(base), factor)
+                    if added is not None:
+                        total[base] = added
+        return total
+
+    def _scaled(self, factor: int | Zero, terms: Combination) -> Combination:
+        rules = self.rules
+        if len(terms) > 1 and factor is not None and not self._plain(factor):
+            plain = sum(map(self._plain, terms.values()))
+            terms = self._one_term(terms) if plain > 1 else terms
+        products = {base: rules.times(factor, old) for base, old in terms.items()}
+        return {base: product for base, product in products.items() if product is not None}
+
+    def _plain(self, factor: int) -> bool:
+        return self.rules.builder.constant_value(factor) in (1.0, -1.0)
+
+    def _chosen(self, condition: int, yes: int, no: int) -> Combination:
+        first, second = self.found.get(yes, {}), self.found.get(no, {})
+        factors = {
+            base: self.rules.choose(condition, first.get(base), second.get(base))
+            for base in [*first, *(base for base in second if base not in first)]
+        }
+        return {base: factor for base, factor in factors.items() if factor is not None}
+
+    def _guarded(self, index: int) -> Combination:
+        """Products in which an infinite slope meets the tangent itself."""
+        total: int | Zero = None
+        for position, argument in enumerate(self.rules.builder.program.nodes[index].args):
+            if argument in self.found:
+                tangent = self._sum(self.found[argument])
+                part = self.rules.guarded(self.rules.partial(index, position), tangent)
+                total = self.rules.plus(total, part)
+        return {} if total is None else {total: self.one}
+
+    def _one_term(self, terms: Combination) -> Combination:
+        total = self._sum(terms)
+        return {} if total is None else {total: self.one}
+
+    def _sum(self, terms: Combination) -> int | Zero:
+        total: int | Zero = None
+        for base, factor in terms.items():
+            total = self.rules.plus(total, self.rules.times(factor, base))
+        return total
 
 
 def weights(
