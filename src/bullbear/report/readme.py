@@ -11,7 +11,7 @@ import csv
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +55,7 @@ class Readme:
     """The README of a workspace and what it is computed from."""
 
     root: Path
+    _known: dict[str, Run] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def model(self) -> Model:
@@ -62,7 +63,14 @@ class Readme:
 
     @cached_property
     def runs(self) -> Mapping[str, Run]:
-        return {slug: self.model.run(slug) for slug in (*TODAY, *IN_2021)}
+        """The cases of the first table."""
+        return {slug: self.run(slug) for slug in (*TODAY, *IN_2021)}
+
+    def run(self, slug: str) -> Run:
+        """The run of a scenario, made once."""
+        if slug not in self._known:
+            self._known[slug] = self.model.run(slug)
+        return self._known[slug]
 
     def documents(self) -> dict[Path, str]:
         """The documents of the workspace with all their computed parts made anew.
@@ -178,7 +186,7 @@ class Readme:
         heading = ["scenario", "what differs", *events, *(f"{o} in {year(last)}" for o in outputs)]
         rows = []
         for slug in (TODAY[0], *HINGES):
-            run = self.runs.get(slug) or self.model.run(slug)
+            run = self.run(slug)
             row = [f"`{slug}`", self.model.scenarios[slug].story]
             row += [run.event_text(name) for name in events]
             rows.append(row + [_value(run, name, last) for name in HINGE_OUTPUTS])
@@ -199,11 +207,22 @@ class Readme:
                     what,
                     ", ".join(f"[{file.stem}]({file.as_posix()})" for file in files),
                     "; ".join(f"`{name}` {change}" for name, change in levers.items()),
-                    ", ".join(f"`{scenario.slug}`" for scenario in scenarios),
+                    ", ".join(self._outcome(scenario.slug) for scenario in scenarios),
                 ]
             )
-        heading = ["", "the thread's mechanism", "equations", "lever: base → set to", "scenarios"]
+        first, *others = (event.name for event in self.model.definition.events)
+        outcome = f"scenario: {first} (and {', '.join(others)})"
+        heading = ["", "the thread's mechanism", "equations", "lever: base → set to", outcome]
         return _table(heading, rows, words=len(heading))
+
+    def _outcome(self, slug: str) -> str:
+        """When the first event of the model happens in a scenario; the others where they happen."""
+        run = self.run(slug)
+        first, *others = self.model.definition.events
+        happened = [f"{event.name} {run.event_text(event.name)}" for event in others
+                    if run.events[event.name] is not None]  # fmt: skip
+        also = f" ({', '.join(happened)})" if happened else ""
+        return f"`{slug}`: {run.event_text(first.name)}{also}"
 
     def _levers(self, scenarios: Sequence[Scenario]) -> dict[str, str]:
         """Each lever that the scenarios set, with its value in the base run and theirs."""
