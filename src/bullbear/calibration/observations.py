@@ -42,6 +42,7 @@ COLUMNS = (
     "title",
     "note",
 )
+POINT_COLUMNS = ("time", "value", "unit")
 UNIT_COLUMNS = ("unit", "model_unit", "factor", "note")
 TIME_TOLERANCE = 2e-4
 """How far a time may stand from its date [Year]; a day is 2.7e-3."""
@@ -165,6 +166,37 @@ def read_series(path: Path) -> Series:
     if findings:
         raise data_error(sorted(findings, key=place_of))
     return Series(path.stem, path, tuple(rows))
+
+
+def read_points(path: Path) -> Series:
+    """A series of numbers in model time, without dates and sources: for problems that teach.
+
+    Raises
+    ------
+    DataError
+        If anything in the file is not as it must be; `findings` has every fault with its place.
+    """
+    lines = read_lines(path)
+    findings = header_faults(path, lines, POINT_COLUMNS)
+    rows: list[Observation] = []
+    for number, line in enumerate(lines[1:] if not findings else [], start=2):
+        reader = RowReader(path, number, line, POINT_COLUMNS)
+        if reader.complete():
+            time, value = reader.number("time"), reader.number("value")
+            if time is not None and value is not None:
+                unit, never = reader.cells["unit"], datetime.date.min
+                rows.append(Observation(time, value, never, never, path.stem, unit, None, None,
+                                        "", "", "", number))  # fmt: skip
+        findings += reader.findings
+    if findings:
+        raise data_error(findings)
+    return Series(path.stem, path, tuple(rows))
+
+
+def is_points(path: Path) -> bool:
+    """Whether a file holds numbers in model time instead of dated rows of the ledger."""
+    lines = read_lines(path)
+    return bool(lines) and lines[0].replace(" ", "") == ",".join(POINT_COLUMNS)
 
 
 def read_folder(folder: Path) -> dict[str, Series]:

@@ -1,0 +1,145 @@
+"""From the rows of the ledger to the numbers that judge a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from bullbear.calibration.measures import Measure, measure
+from bullbear.calibration.observations import (
+    Observation,
+    Series,
+    UnitRule,
+    decimal_year,
+    is_points,
+    read_points,
+    read_series,
+    read_units,
+    to_model_units,
+)
+from bullbear.calibration.problem import ObservationsFile, ProblemFile, parse_window
+from bullbear.errors import DataError, Finding, Where
+from bullbear.models.linearised import chosen_outputs
+from bullbear.models.toml_file import faults
+
+if TYPE_CHECKING:
+    from bullbear.models.model import Model
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One published number and what it judges.
+
+    `scale` is None where one is estimated for its series.
+    """
+
+    series: str
+    row: Observation
+    run: str
+    variable: str
+    measure: Measure
+    kind: str
+    scale: float | None
+    freedom: float
+    held_out: bool
+
+    @property
+    def where(self) -> Where:
+        return Where(self.series, self.row.line)
+
+
+def read_targets(problem: ProblemFile, model: Model, grid: Array) -> list[Target]:
+    """Every row that a problem compares with a run, in the order of the problem.
+
+    Parameters
+    ----------
+    grid : the times of the run, shape (time,) [time unit]
+
+    Raises
+    ------
+    DataError
+        If a series cannot be read, a unit is not the variable's, a row lies outside the run, or a
+        series has no row that counts; all faults at once.
+    """
+    targets: list[Target] = []
+    findings: list[Finding] = []
+    for spec in problem.observations:
+        try:
+            targets += _targets_of(spec, problem, model, grid)
+        except DataError as error:
+            where = error.where or Where(str(problem.path))
+            findings += error.findings or [Finding(error.code, error.message, where, error.hint)]
+    if findings:
+        raise faults(findings, DataError)
+    return targets
+
+
+def _targets_of(
+    spec: ObservationsFile, problem: ProblemFile, model: Model, grid: Array
+) -> list[Target]:
+    path = (problem.path.parent / spec.file).resolve()
+    series = read_points(path) if is_points(path) else read_series(path)
+    if spec.quantity is not None:
+        series = series.select(spec.quantity)
+    rows = [row for row in _in_model_units(series).rows if _counts(row, spec, problem)]
+    if not rows:
+        raise DataError(
+            f"no row of {path.name} counts", code="no-rows", where=Where(str(path)),
+            hint="look at quantity, after, before and as_of in the problem",
+        )  # fmt: skip
+    names = chosen_outputs(model, [spec.variable])
+    if len(names) != 1:
+        raise DataError(
+            f'"{spec.variable}" has {len(names)} elements', code="element",
+            where=Where(str(problem.path)), hint=f"name one of them: {names[0]}",
+        )  # fmt: skip
+    window, numbers = parse_window(spec.window)
+    found = []
+    for row in rows:
+        try:
+            measured = measure(window, numbers, row.time, grid)
+        except ValueError as fault:
+            raise DataError(str(fault), code="outside-run", where=Where(str(path), row.line),
+                            hint="set after or before in the problem, or a longer run"
+                            ) from None  # fmt: skip
+        found.append(
+            Target(
+                spec.name or path.stem, row, spec.run, names[0], measured, spec.kind,
+                None if spec.scale == "free" else spec.scale, spec.freedom,
+                _held_out(row, path, problem),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _in_model_units(series: Series) -> Series:
+    """The series in the units of the model, where its folder has a table of units above it."""
+    table = series.path.parent.parent / "units.csv"
+    rules: Mapping[str, UnitRule] = read_units(table) if table.is_file() else {}
+    return to_model_units(series, rules) if rules else series
+
+
+def _counts(row: Observation, spec: ObservationsFile, problem: ProblemFile) -> bool:
+    seen = problem.as_of is None or decimal_year(row.published) < problem.as_of
+    late = spec.after is None or row.time >= spec.after
+    early = spec.before is None or row.time < spec.before
+    return seen and late and early
+
+
+def _held_out(row: Observation, path: Path, problem: ProblemFile) -> bool:
+    held = problem.held_out
+    whole = any((problem.path.parent / file).resolve() == path for file in held.files)
+    return whole or (held.after is not None and row.time >= held.after)
+
+
+def last_time(targets: Sequence[Target], grid: Array) -> float:
+    """The last grid time that any target needs."""
+    ends = [t.measure.first + len(t.measure.weights) - 1 for t in targets]
+    return float(grid[max(ends)])
