@@ -143,7 +143,7 @@ def written_changes(old: System, new: System) -> Iterator[Change]:
     common = [key for key in after if key in before]
     pairs = [(before[key], after[key]) for key in common]
     for a, b in pairs:
-        if _text(a) != _text(b):
+        if canonical(_text(a)) != canonical(_text(b)):
             kind = b.kind if b.kind == a.kind and b.kind in (CONSTANT, LOOKUP) else EQUATION
             yield Change(kind, b.name, _text(a), _text(b), _reads(a, b, old, new), b.where)
     for key, variable in after.items():
@@ -229,12 +229,12 @@ def _relative(old: float, new: float) -> str:
 def _tables(old: Model, new: Model) -> Iterator[Change]:
     """Tables whose points stand in other files: an equation is the same, its numbers are not."""
     before = {canonical(t.name): t for t in old.program.tables}
-    texts = {k: _text(v) for k, v in old.system.variables.items()}
+    texts = {k: canonical(_text(v)) for k, v in old.system.variables.items()}
     for table in new.program.tables:
         key = canonical(table.name)
         variable = new.system.variables.get(key)
         other = before.get(key)
-        if variable is None or other is None or _text(variable) != texts.get(key):
+        if variable is None or other is None or canonical(_text(variable)) != texts.get(key):
             continue
         if table.x.shape == other.x.shape:
             points = np.flatnonzero((table.x != other.x) | (table.y != other.y))
