@@ -10,7 +10,18 @@ from typing import Annotated
 
 import typer
 
-from bullbear.cli import check, diff, equations, export, init, run, scenarios, verify, watch
+from bullbear.cli import (
+    check,
+    diff,
+    ensemble,
+    equations,
+    export,
+    init,
+    run,
+    scenarios,
+    verify,
+    watch,
+)
 from bullbear.cli.output import note, say, say_error
 from bullbear.errors import BullbearError, UsageError
 
@@ -25,6 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command("run")(run.command)
+app.command("ensemble")(ensemble.command)
 app.command("scenarios")(scenarios.command)
 app.command("equations")(equations.command)
 app.command("check")(check.command)

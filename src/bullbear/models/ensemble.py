@@ -6,6 +6,7 @@ works on them.
 
 from __future__ import annotations
 
+import math
 import time as clock
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -63,7 +64,8 @@ class Ensemble:
     events : index `draw`, one column per event, NaN where it does not happen before `horizon`
         [time unit]
     status : shape (draw,), what became of each draw, as `batch` numbers it
-    seconds, compile_seconds : simulation alone, and making its code [s]
+    simulated : draws that were run for it now; the others were done before an interruption
+    seconds, compile_seconds : their simulation alone, and making its code [s]
     engine : `llvm` or `numpy`; `remark` says why where it is not the fast one
     """
 
@@ -76,6 +78,7 @@ class Ensemble:
     status: npt.NDArray[np.uint8]
     horizon: float
     steps: int
+    simulated: int
     seconds: float
     compile_seconds: float
     engine: str
@@ -90,8 +93,9 @@ class Ensemble:
 
     @property
     def ns_per_draw_step(self) -> float:
-        """Time of simulation over draws and steps [ns]."""
-        return self.seconds * 1e9 / (len(self.draws) * max(self.steps, 1))
+        """Time of simulation over draws and steps [ns]; NaN where nothing was simulated now."""
+        runs = self.simulated * max(self.steps, 1)
+        return self.seconds * 1e9 / runs if runs else math.nan
 
     def overrides(self, number: int) -> dict[str, float]:
         """The values of one draw, with which `model.run` repeats it alone."""
@@ -159,7 +163,7 @@ def run_ensemble(
             progress(len(part.status))
 
     seconds = work.do(range(len(work.blocks)), keep)
-    return gather(work, draws, request, parts.__getitem__, seconds)
+    return gather(work, draws, request, parts.__getitem__, len(draws), seconds)
 
 
 class Work:
@@ -228,6 +232,7 @@ def gather(
     draws: pd.DataFrame,
     request: Request,
     part: Callable[[int], Part],
+    simulated: int,
     seconds: float,
 ) -> Ensemble:
     """One result from the parts of all blocks, taken in their order."""
@@ -251,7 +256,7 @@ def gather(
         draws, plan.times, plan.names, values,
         statistics.merge(gathered) if gathered else None,
         pd.DataFrame(events, index=draws.index, columns=list(plan.events)), status,
-        plan.horizon, plan.batch.last, seconds, work.runner.compile_seconds, work.runner.engine,
+        plan.horizon, plan.batch.last, simulated, seconds, work.runner.compile_seconds, work.runner.engine,
         work.remark,
         Provenance(plan.model, plan.hash, request.scenario, dict(request.overrides or {}),
                    plan.batch.method, grid.step, grid.saveper, grid.final, work.runner.engine,
