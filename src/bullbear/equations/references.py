@@ -44,6 +44,8 @@ class References(ABC):
             return self._name_in_macro(node, key, context.scope, context)
         if key == "time":
             return self.time(context)
+        if key in CONTROL_NAMES:  # it may stand in the model file instead of the equations
+            return self.value(key, (), context.mode)
         variable = self.system.variables.get(key)
         if variable is None:
             return self._subscript_value(node, key, context)
