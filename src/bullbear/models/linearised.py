@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from bullbear.equations.differentiated import Direction, directions
-from bullbear.equations.names import canonical, split_element
 from bullbear.equations.printers.numpy import NumpyCode, Values
 from bullbear.equations.program import Program
-from bullbear.errors import SimulationError, UsageError, did_you_mean
+from bullbear.errors import SimulationError, UsageError
 from bullbear.models.overrides import Setting, resolve
+from bullbear.models.plan import output_names
 from bullbear.models.simulate import Discrete, Grid, Trajectory
 
 if TYPE_CHECKING:
@@ -116,25 +116,7 @@ def chosen_outputs(model: Model, names: Sequence[str]) -> list[str]:
     UsageError
         For a name that is no variable, or a lookup.
     """
-    spelled = {canonical_element(output): output for output in model.program.outputs}
-    found: list[str] = []
-    for name in names:
-        elements = [o for key, o in spelled.items() if key[0] == canonical_element(name)[0]]
-        exact = spelled.get(canonical_element(name))
-        if exact is None and (not elements or canonical_element(name)[1]):
-            raise UsageError(
-                f'the model has no variable "{name}" with values over time',
-                code="unknown-variable",
-                hint=did_you_mean(name, model.program.outputs),
-            )
-        found += [exact] if exact is not None else elements
-    return list(dict.fromkeys(found))
-
-
-def canonical_element(name: str) -> tuple[str, tuple[str, ...]]:
-    """A variable's name and its elements, as Vensim compares them."""
-    base, elements = split_element(name)
-    return canonical(base), tuple(map(canonical, elements))
+    return list(dict.fromkeys(found for name in names for found in output_names(model, name)))
 
 
 def chosen_directions(

@@ -286,6 +286,14 @@ class Model:
 
         return sensitivities(self, outputs, by, logarithmic, options)
 
+    def with_sensitivities(
+        self, outputs: Sequence[str], by: Sequence[str], logarithmic: bool = False
+    ) -> Model:
+        """The model with its derivatives as further outputs; see `models.sensitivities`."""
+        from bullbear.models.sensitivities import with_sensitivities
+
+        return with_sensitivities(self, outputs, by, logarithmic)
+
     def gradient(
         self, outputs: Sequence[str], loss: Loss, **options: Unpack[RunOptions]
     ) -> Gradient:

@@ -156,6 +156,8 @@ def output_names(model: Model, name: str) -> list[str]:
     UsageError
         If the model has no such variable or element, or it is a lookup.
     """
+    if name in model.program.outputs:
+        return [name]
     base, elements = split_element(name)
     variable = model.system.variables.get(canonical(base))
     if variable is None or variable.kind == "lookup":

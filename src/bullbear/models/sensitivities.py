@@ -9,13 +9,13 @@ S' = S + h·(f_x·S + f_p).  Kinks: see `bullbear.equations.derivatives`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from bullbear.equations.differentiated import Direction, jacobian
+from bullbear.equations.differentiated import Direction, jacobian, sensitivity_program
 from bullbear.equations.printers.numpy import NumpyCode, Values
 from bullbear.equations.program import Program
 from bullbear.errors import SimulationError
@@ -134,6 +134,24 @@ def sensitivities(
     forward = known[key]
     assert isinstance(forward, ForwardCode)
     return _Forward(model, forward, chosen, logarithmic).result()
+
+
+def with_sensitivities(
+    model: Model, outputs: Sequence[str], by: Sequence[str], logarithmic: bool = False
+) -> Model:
+    """The model with `d(output)/d(parameter)` as further outputs; see `sensitivity_program`.
+
+    For many runs: `with_sensitivities(...).ensemble(draws, outputs=...)`.  Where the model writes
+    `ln parameter`, the derivative is by its logarithm.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name.
+    """
+    wanted = chosen_directions(model, by, logarithmic)
+    program = sensitivity_program(model.program, wanted, chosen_outputs(model, outputs))
+    return replace(model, program=program)
 
 
 class ForwardCode:

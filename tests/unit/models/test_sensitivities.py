@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from complex_step import STEP, ComplexRun
 
@@ -248,3 +249,20 @@ def test_the_run_out_of_numerai_moves_as_two_runs_say(numerai: Model) -> None:
     assert None not in times
     assert found[0] == pytest.approx((times[0] - times[1]) / 2e-5, rel=1e-4)
     assert math.isfinite(found[0])
+
+
+def test_an_ensemble_carries_derivatives_as_outputs(numerai: Model) -> None:
+    names = ["alpha multiplier", "netting factor"]
+    derived = numerai.with_sensitivities(["NMR Price"], names, logarithmic=True)
+    outputs = [f"d(NMR Price)/d(ln {name})" for name in names]
+    draws = pd.DataFrame({"alpha multiplier": [0.2, 0.25]})
+    options = {"final_time": 2022.0, "method": "rk4"}
+    found = derived.ensemble(draws, ["NMR Price", *outputs], [2021.5], events=False, **options)
+    for draw, value in enumerate(draws["alpha multiplier"]):
+        changed = {"alpha multiplier": value}
+        single = numerai.sensitivities(
+            ["NMR Price"], names, logarithmic=True, overrides=changed, **options
+        )
+        row = int(np.searchsorted(single.times, 2021.5))
+        expected = [single.values[row, 0], *single.derivatives[row, 0]]
+        np.testing.assert_allclose(found.values[draw, 0], expected, rtol=1e-10)
