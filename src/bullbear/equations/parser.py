@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import count
 
 from bullbear.equations.expressions import (
     Array,
@@ -35,6 +36,7 @@ BINDING = {
     "=": 4, "<>": 4, "<": 4, "<=": 4, ">": 4, ">=": 4,
     "+": 5, "-": 5, "*": 6, "/": 6, "^": 8,
 }  # fmt: skip
+_DEEPEST, _LONGEST = 100, 400
 PREFIX = {":NOT:": 3, "-": 7, "+": 7}
 
 
@@ -53,6 +55,7 @@ class _Parser:
         self.text = text
         self.tokens = tokenize(text, start, end)
         self.position = 0
+        self.depth = 0
         self.opened: list[Token] = []  # parentheses and brackets that wait for their end
         self.bare: list[Token] = []  # functions without parenthesis
 
@@ -149,15 +152,32 @@ class _Parser:
     # -- expressions ----------------------------------------------------------------------------
 
     def expression(self, floor: int) -> Expression:
+        self.depth += 1
+        self.limit(self.depth, _DEEPEST, "parts nested in each other")
+        left = self.chain(floor)
+        self.depth -= 1
+        return left
+
+    def limit(self, count: int, most: int, what: str) -> None:
+        """Keep trees so shallow that everything can walk them."""
+        if count > most:
+            offset = self.here.span.start
+            raise SyntaxFault(offset, "syntax", f"the equation has more than {most} {what}",
+                              "give a part of it an equation of its own")  # fmt: skip
+
+    def chain(self, floor: int) -> Expression:
+        """Operands and operators that bind tighter than `floor`."""
         left = self.prefixed()
-        while True:
+        for length in count():
+            self.limit(length, _LONGEST, "operators in a row")
             token = self.here
             power = BINDING.get(token.text, 0) if token.kind in ("symbol", "keyword") else 0
             if power == 0 or power <= floor:
-                return left
+                break
             self.take()
             right = self.expression(power - 1 if token.text == "^" else power)
             left = Binary(token.text, left, right, Span(left.span.start, right.span.end))
+        return left
 
     def prefixed(self) -> Expression:
         token = self.here
