@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +50,8 @@ def check_ledger(checked: Checked, units: Units) -> list[Finding]:
     if definition is None or system is None:
         return []
     findings: list[Finding] = []
-    path = definition.parameters_path
-    if path is not None:
+    if definition.parameters_path is not None:
+        path = _plain(definition.parameters_path)
         findings += _check_parameters(path, system, units)
         findings += _check_observations(definition, system, path.parent / "units.csv", units)
     return findings
@@ -203,7 +204,7 @@ def _check_observations(
             if file is not None and variable.units:
                 place = _in(equation, equation.body.start + 1, "observation-unit", "")
                 yield from _check_series(
-                    equation.source.folder / file, variable.units, variable.name, rules, units,
+                    _plain(equation.source.folder / file), variable.units, variable.name, rules, units,
                     place, True,
                 )  # fmt: skip
     text = TomlText(definition.path)
@@ -211,7 +212,7 @@ def _check_observations(
         if plot.observations is not None and plot.unit:
             where = text.place(("plots", number, "observations"))
             place = Finding("observation-unit", "", where, excerpt=text.line(where))
-            path = Path(definition.path.parent, plot.observations)
+            path = _plain(Path(definition.path.parent, plot.observations))
             yield from _check_series(path, plot.unit, plot.title, rules, units, place, False)
 
 
@@ -270,6 +271,11 @@ def _check_series(
 
 
 # -- findings ------------------------------------------------------------------------------------
+
+
+def _plain(path: Path) -> Path:
+    """A path without detours, as messages should have it."""
+    return Path(os.path.normpath(path))
 
 
 def _said(place: Finding, message: str, hint: str) -> Finding:

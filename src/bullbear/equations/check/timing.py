@@ -13,7 +13,7 @@ from bullbear.equations.system import System
 from bullbear.errors import WARNING, Finding, Where
 
 _FINEST = 2**20
-_DATED = ("delay fixed", "sample if true")
+_DATED = ("delay fixed", "sample if true", "lookup backward", "lookup forward")
 _COMPARED = ("=", "<>", "<", "<=", ">", ">=")
 
 
