@@ -97,3 +97,4 @@ class Document:
     checks: list[RealityCheck] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     settings: str = ""  # the settings block behind the sketch, as written
+    method: str = ""  # euler or rk4, where the file declares how to step

@@ -34,7 +34,9 @@ def lower(lowering: Lowering, node: Call, key: str, context: Context) -> int:
         return _ramp(lowering, values, lowering.time(context), middle)
     start, width, period, end = values
     since = add("sub", middle, start)
-    phase = add("modulo", since, period)
+    # without a period there is one pulse (Vensim's published output)
+    repeats = add("gt", period, const(0.0))
+    phase = add("select", repeats, add("modulo", since, period), since)
     inside = add("lt", phase, _at_least_a_step(lowering, width, step))
     return add("mul", _window(lowering, middle, start, end), inside)
 

@@ -65,9 +65,18 @@ def read_source(source: Source) -> Document:
     document = Document(source)
     if cut:
         document.settings = text[end:].partition(_SETTINGS)[2]
+        document.method = _declared_method(document.settings)
     opening = _ENCODING.match(text)
     _read_part(document, opening.end() if opening else 0, end)
     return document
+
+
+def _declared_method(settings: str) -> str:
+    """The fourth number behind `15:`; second-order and automatic kinds become the nearest, RK4."""
+    match = re.search(r"^15:(?:-?\d+,){3}(\d+)", settings, re.MULTILINE)
+    if match is None:
+        return ""
+    return "rk4" if match[1] in ("1", "3", "4", "5") else "euler"
 
 
 def _read_part(document: Document, start: int, end: int) -> None:

@@ -168,13 +168,18 @@ def load_definition(path: Path) -> ModelDefinition:
     return definition
 
 
-def foreign_definition(path: Path, stocks: Iterable[str]) -> ModelDefinition:
+def foreign_definition(path: Path, stocks: Iterable[str], method: str = "") -> ModelDefinition:
     """The definition of a file that has none: one scenario `base`, a summary of its stocks.
 
     Its stocks may be anything, a position or a debt among them, and so may go below zero.
+    `method` is the one that the file declares, if it does.
     """
     definition = ModelDefinition(
-        title=path.stem, sectors=[path.name], headline=list(stocks), time=None
+        title=path.stem,
+        sectors=[path.name],
+        headline=list(stocks),
+        time=None,
+        method="rk4" if method == "rk4" else "euler",
     )
     definition._path = path
     return definition

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from bullbear.equations.lowering import compile_system
 from bullbear.equations.names import canonical, split_element
 from bullbear.equations.program import Program
+from bullbear.equations.read import read_document
 from bullbear.equations.system import System
-from bullbear.equations.vensim import read_vensim
 from bullbear.errors import ModelError, UsageError, Where, did_you_mean
 from bullbear.models import diagnosis, trust
 from bullbear.models.definition import ModelDefinition, foreign_definition, load_definition
@@ -76,13 +76,14 @@ def load(path_or_name: str | Path | None = None, workspace: Path | None = None) 
     file = find_model(argument, workspace)
     if file.path.suffix == ".toml":
         definition = load_definition(file.path)
-        system = System([read_vensim(path) for path in definition.sector_paths])
+        system = System([read_document(path) for path in definition.sector_paths])
         folder = definition.scenarios_folder
         scenarios = load_scenarios(folder) if folder else foreign_scenarios()
     else:
-        system = System([read_vensim(file.path)])
+        document = read_document(file.path)
+        system = System([document])
         stocks = [v.name for v in system.variables.values() if v.kind == "stock"]
-        definition = foreign_definition(file.path, stocks)
+        definition = foreign_definition(file.path, stocks, document.method)
         scenarios = foreign_scenarios()
     return Model(file.name, definition, system, compile_system(system), scenarios)
 

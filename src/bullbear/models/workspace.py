@@ -8,7 +8,7 @@ from pathlib import Path
 from bullbear.errors import UsageError, did_you_mean
 
 DEFAULT_MODEL = "numerai"
-XMILE_SUFFIXES = (".xmile", ".stmx")
+XMILE_SUFFIXES = (".xmile", ".stmx", ".itmx")
 FOREIGN_SUFFIXES = (".mdl", *XMILE_SUFFIXES)
 MODEL_SUFFIXES = (".toml", *FOREIGN_SUFFIXES)
 FOLDERS = ("models", "equations", "calibration", "analysis")

@@ -1,0 +1,1 @@
+"""XMILE and Stella files, read into the same documents as Vensim's."""
