@@ -203,10 +203,9 @@ def _check_observations(
             file = _file_read(equation)
             if file is not None and variable.units:
                 place = _in(equation, equation.body.start + 1, "observation-unit", "")
-                yield from _check_series(
-                    _plain(equation.source.folder / file), variable.units, variable.name, rules, units,
-                    place, True,
-                )  # fmt: skip
+                path = _plain(equation.source.folder / file)
+                unit, name = variable.units, variable.name
+                yield from _check_series(path, unit, name, rules, units, place, True)
     text = TomlText(definition.path)
     for number, plot in enumerate(definition.plots):
         if plot.observations is not None and plot.unit:

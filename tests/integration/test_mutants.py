@@ -1,0 +1,67 @@
+"""Slips of the hand in real files: each mutant means the same, or is answered where it was made.
+
+A mutant can also be another valid model; no check can tell such a slip from an intention.  Their
+share has a bound here, and `bullbear diff` shows what they change.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from mutants import Judge, code_tokens, mutants
+
+from bullbear.models.workspace import ModelFile
+
+# Shares over 2 000 mutants of the Numerai sectors were measured when this was written; the bounds
+# leave room for another sample and for edits of the model.
+_ELSEWHERE, _CHANGED = 0.05, 0.02
+_LONGEST = 30.0  # seconds for one mutant on a busy machine; a hang never ends
+
+
+@pytest.fixture
+def workspace(root: Path, tmp_path: Path) -> Path:
+    for folder in ("models", "equations", "calibration"):
+        shutil.copytree(root / folder, tmp_path / folder)
+    return tmp_path
+
+
+def verdicts(
+    workspace: Path, count: int, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Counter[str], list[str]]:
+    """How many mutants of the Numerai sectors came to which end, and those that went unseen."""
+    judge = Judge(ModelFile("numerai", workspace / "models" / "numerai.toml"), monkeypatch)
+    paths = sorted((workspace / "equations" / "numerai").glob("*.mdl"))
+    sizes = {path: len(code_tokens(path.read_text(encoding="utf-8"))) for path in paths}
+    ends: Counter[str] = Counter()
+    unseen: list[str] = []
+    for path in paths:
+        share = max(1, round(count * sizes[path] / sum(sizes.values())))
+        for mutant in mutants(path.read_text(encoding="utf-8"), share, seed):
+            begin = time.perf_counter()
+            end, findings = judge.verdict(path, mutant)
+            assert time.perf_counter() - begin < _LONGEST, mutant
+            ends[end] += 1
+            if end in ("changed", "answered elsewhere"):
+                unseen.append(f"{end}: {path.name}: {mutant}: {findings[:1]}")
+    return ends, unseen
+
+
+def assert_answered(ends: Counter[str], unseen: list[str]) -> None:
+    total = ends.total()
+    print("\n".join([*unseen, str(ends)]))
+    assert set(ends) <= {"same", "answered", "answered elsewhere", "changed"}
+    assert ends["answered elsewhere"] <= _ELSEWHERE * total + 2
+    assert ends["changed"] <= _CHANGED * total + 2
+
+
+def test_a_sample_of_mutants(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_answered(*verdicts(workspace, 30, 3, monkeypatch))
+
+
+@pytest.mark.long
+def test_two_thousand_mutants(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_answered(*verdicts(workspace, 2000, 20, monkeypatch))
