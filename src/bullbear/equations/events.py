@@ -38,7 +38,9 @@ def lower(lowering: Lowering, node: Call, key: str, context: Context) -> int:
     repeats = add("gt", period, const(0.0))
     phase = add("select", repeats, add("modulo", since, period), since)
     inside = add("lt", phase, _at_least_a_step(lowering, width, step))
-    return add("mul", _window(lowering, middle, start, end), inside)
+    # the last step is the one that begins at the end (Vensim's published output)
+    last = add("add", end, step)
+    return add("mul", _window(lowering, middle, start, last), inside)
 
 
 def _at_least_a_step(lowering: Lowering, width: int, step: int) -> int:

@@ -64,8 +64,13 @@ def _number(value: float, call: Call) -> Number:
     return Number(value, call.span)
 
 
+def _truncated(call: Call) -> Expression:
+    """INT towards zero, as the published output of a model with negative numbers has it."""
+    return replace(call, name="INTEGER")
+
+
 def _floor(call: Call) -> Expression:
-    """INT: the whole number below, for negative numbers too."""
+    """The whole number below, for negative numbers too."""
     (x,) = call.arguments
     whole = _call("INTEGER", call, x)
     one, zero = _number(1.0, call), _number(0.0, call)
@@ -170,7 +175,7 @@ def _negated(call: Call) -> Expression:
 
 
 _RULES: dict[str, tuple[int, int, Callable[[Call], Expression]]] = {
-    "int": (1, 1, _floor),
+    "int": (1, 1, _truncated),
     "round": (1, 1, _round),
     "log10": (1, 1, _log10),
     "not": (1, 1, _negated),

@@ -52,7 +52,9 @@ def read_xmile_source(source: Source) -> Document:
     """Read the text of one file that is already in memory."""
     document = Document(source)
     try:
-        _Reader(document, parse_xml(source)).read()
+        root, mended = parse_xml(source)
+        document.findings += mended
+        _Reader(document, root).read()
     except SyntaxFault as fault:
         document.findings.append(
             source.finding(fault.offset, fault.code, fault.message, fault.hint)
@@ -115,8 +117,7 @@ class _Reader:
 
     def inside(self, place: _Place, named: dict[str, Element], depth: int) -> Iterator[_Place]:
         yield place
-        holder = place.model.first("variables")
-        for module in holder.all("module") if holder is not None else ():
+        for module in _holder(place.model).all("module"):
             name = spelled(module.attributes.get("name", ""))
             model = named.get(canonical(name))
             if model is None or depth >= _DEEPEST:
@@ -137,9 +138,8 @@ class _Reader:
 
     @staticmethod
     def variables(place: _Place) -> Iterator[Element]:
-        holder = place.model.first("variables")
-        if holder is not None:
-            yield from (e for e in holder.children if e.name in _KINDS or e.name in _REFUSED)
+        known = (*_KINDS, *_REFUSED)
+        yield from (e for e in _holder(place.model).children if e.name in known)
 
     def declare(self, place: _Place, element: Element) -> None:
         name = place.prefix + spelled(element.attributes.get("name", ""))
@@ -386,6 +386,11 @@ class _Reader:
                 span=Span(element.start, element.start + 1), body=node.span,
             )
         )  # fmt: skip
+
+
+def _holder(model: Element) -> Element:
+    """What holds the variables of a model; old Stella files have no <variables>."""
+    return model.first("variables") or model
 
 
 def with_faults(document: Document, function: Callable[..., None], *arguments: object) -> None:

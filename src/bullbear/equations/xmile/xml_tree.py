@@ -6,14 +6,19 @@ Document types are refused, and with them entities and everything outside the fi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from bullbear.equations.source import Source
 from bullbear.equations.tokens import SyntaxFault
+from bullbear.errors import WARNING, Finding
 
 _DEEPEST = 200
+_VARIABLE_TAG = re.compile(
+    r"<(?P<close>/?)(?P<name>stock|flow|aux)\b[^<>]*?(?P<empty>/?)>", re.IGNORECASE
+)
 
 
 @dataclass
@@ -47,14 +52,46 @@ class Element:
         return at + (offset - base if self.pieces else 0)
 
 
-def parse_xml(source: Source) -> Element:
-    """The root element of a file; raises SyntaxFault."""
-    return _Builder(source).parse()
+def parse_xml(source: Source) -> tuple[Element, list[Finding]]:
+    """The root element of a file, and warnings of what was mended; raises SyntaxFault."""
+    try:
+        return _Builder(source, source.text).parse(), []
+    except SyntaxFault:
+        text, findings = _mended(source)
+        if not findings:
+            raise
+        return _Builder(source, text).parse(), findings
+
+
+def _mended(source: Source) -> tuple[str, list[Finding]]:
+    """The text with variables closed that run into the next variable, and where that was done.
+
+    Closing tags take the place of blanks, so that every place in the text stays where it is.
+    """
+    text, findings = source.text, []
+    open_, opened = "", 0
+    for tag in _VARIABLE_TAG.finditer(source.text):
+        name = tag["name"]
+        if tag["close"]:
+            open_ = ""
+            continue
+        if open_:
+            closing = f"</{open_}>"
+            blank = source.text[tag.start() - len(closing) : tag.start()]
+            if blank.strip():
+                return source.text, []
+            text = text[: tag.start() - len(closing)] + closing + text[tag.start() :]
+            findings.append(
+                source.finding(opened, "xml", f"the element <{open_}> is not closed",
+                               f"add {closing} before the next variable", WARNING)
+            )  # fmt: skip
+        open_, opened = ("", 0) if tag["empty"] else (name, tag.start())
+    return text, findings
 
 
 class _Builder:
-    def __init__(self, source: Source) -> None:
-        self.source = source
+    def __init__(self, source: Source, text: str) -> None:
+        self.source, self.text = source, text
         self.starts = [0]
         for line in source.text.split("\n"):
             self.starts.append(self.starts[-1] + len(line) + 1)
@@ -68,7 +105,7 @@ class _Builder:
         self.parser.EndElementHandler = self.end
         self.parser.CharacterDataHandler = self.data
         self.parser.StartDoctypeDeclHandler = self.doctype
-        text = self.source.text
+        text = self.text
         if text.startswith("<?xml"):  # the text is decoded already, whatever it declares
             text = " " * text.index("?>") + "  " + text[text.index("?>") + 2 :]
             blank = len(text) - len(text.lstrip(" "))
