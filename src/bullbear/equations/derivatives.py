@@ -225,9 +225,9 @@ def tangents(
 ) -> dict[int, int]:
     """Forward mode: the derivative of every root in one direction.
 
-    A statement that is used once gets no tangent of its own: it hands on a sum of factors times
-    tangents further below.  The factors do not depend on the direction, so they are worked out
-    once for all of them.
+    A statement that is used once, or that hangs on one tangent alone, gets no tangent of its own:
+    it hands on a sum of factors times tangents further below.  The factors do not depend on the
+    direction, so they are worked out once for all of them.
 
     Parameters
     ----------
@@ -260,10 +260,10 @@ class _Forward:
                 self.found[index] = {self.seeds[index]: self.one}
                 continue
             combination = self._combination(index)
+            if index in self.kept and len(combination) > 1:
+                combination = self._one_term(combination)
             if combination:
-                self.found[index] = (
-                    self._one_term(combination) if index in self.kept else combination
-                )
+                self.found[index] = combination
         tangents = {root: self._sum(self.found[root]) for root in self.roots if root in self.found}
         return {root: tangent for root, tangent in tangents.items() if tangent is not None}
 
