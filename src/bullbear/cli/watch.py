@@ -39,7 +39,8 @@ def command(
     bullbear watch
     bullbear watch my.mdl
 
-    While a file has a fault, its faults are shown and the last good results stay. Ctrl-C ends it.
+    Every comparison is with the last good version. While a fault keeps the model from running, it
+    is shown with its place and the last good results stay. Ctrl-C ends it.
     """
     from bullbear.models.watch import changed, stamps
 
@@ -58,50 +59,55 @@ def command(
 
 @dataclass
 class _Watch:
-    """The last good version of a model and its run."""
+    """The last good version of a model and its run: it ran, and had no more faults than before."""
 
     file: ModelFile
     workspace: Path | None
     good: Model | None = None
     run: Run | None = None
+    errors: int = 0
 
     def again(self, saved: list[Path]) -> None:
         """Check and run the files as they are, and show what came of it."""
         started = time.perf_counter()
         findings, model, run = self._try()
         lines = [finding.pointed() for finding in findings]
-        if model is not None and run is not None:
-            lines += self._moved(model)
-            self.good, self.run = model, run
-        else:
+        if model is None or run is None:
             lines.append(self._standing())
-        if self.run is not None:
-            lines += _results(self.run)
+        else:
+            lines += self._moved(model)
+            errors = sum(finding.severity == ERROR for finding in findings)
+            if self.good is None or errors <= self.errors:
+                self.good, self.run, self.errors = model, run, errors
+        shown = run or self.run
+        if shown is not None:
+            lines += _results(shown)
         names = ", ".join(path.name for path in saved) or self.file.name
         seconds = time.perf_counter() - started
         self._show([f"== {time.strftime('%H:%M:%S')} {names} ({seconds:.1f} s)", *lines])
 
     def _try(self) -> tuple[list[Finding], Model | None, Run | None]:
+        """All findings; the model and its run where it runs, be it with faults of other kinds."""
         from bullbear.cli.check import check, shortened
         from bullbear.models.model import load
 
         findings: list[Finding] = []
         try:
             findings = [shortened(f) for f in check(self.file, self.workspace).findings]
-            if any(finding.severity == ERROR for finding in findings):
-                return findings, None, None
             model = load(self.file.path)
             return findings, model, model.run(model.definition.canonical)
         except BullbearError as fault:
             own = [shortened(f) for f in fault.findings] or [_finding(fault)]
-            return [*findings, *own], None, None
+            said = {(f.code, str(f.where)) for f in findings}
+            new = [f for f in own if (f.code, str(f.where)) not in said]
+            return [*findings, *new], None, None
 
     def _moved(self, model: Model) -> list[str]:
         from bullbear.cli.diff import lines
         from bullbear.models.diff import diff_models
 
         if self.good is None:
-            return [f"{self.file.name} has no fault; waiting for a save, Ctrl-C ends"]
+            return [f"{self.file.name} runs; waiting for a save, Ctrl-C ends"]
         found = diff_models(self.good, model, "the last good version", "this")
         return ["nothing that counts has changed"] if found.same else list(lines(found))
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from bullbear.equations.names import canonical, split_element
 from bullbear.equations.program import Level, Node, State
+from bullbear.equations.scalar import MISSING
 from bullbear.errors import SimulationError, UsageError
 from bullbear.models.simulate import METHODS, Simulator
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 METHOD, TIME_STEP, SAVING_STEP = "method", "time step", "saving step"
 SMOOTH_START, LOOKUP_RANGE = "smooth start", "lookup range"
 CONSTANT, INITIAL_VALUE, EQUATION = "constant", "initial value", "equation"
-ROUNDING, RANDOM, UNKNOWN = "rounding", "random numbers", "unknown"
+ROUNDING, RANDOM = "rounding", "random numbers"
+NO_VALUE, UNKNOWN = "no value", "unknown"
 _FACTORS = (0.5, 2.0, 0.25, 4.0, 0.125, 8.0)
 _DIVISORS = (1, 2, 4, 5, 8, 10, 16, 20)  # of the reference's saving step
 _MOST_STEPS = 400_000
@@ -75,9 +77,10 @@ class _Change:
 def find_cause(comparison: Comparison, setup: Setup, differing: Sequence[Difference]) -> Cause:
     """The likely cause of the differences, of which there must be at least one."""
     first = differing[0]
-    told = _different_constant(comparison, first) or _random(comparison, first)
-    if told is not None:
-        return told
+    for told in (_different_constant, _random, _without_value):
+        cause = told(comparison, first)
+        if cause is not None:
+            return cause
     watched = [d.name for d in differing[:_WATCHED]]
     trials: list[tuple[Trial, _Change]] = []
     for change in _changes(comparison, setup, first, differing):
@@ -133,6 +136,14 @@ def _random(comparison: Comparison, first: Difference) -> Cause | None:
         return None
     text = f'"{first.name}" draws random numbers, which no two programs draw alike'
     return Cause(RANDOM, text, False, ())
+
+
+def _without_value(comparison: Comparison, first: Difference) -> Cause | None:
+    if np.isfinite(first.found) and first.found != MISSING:
+        return None
+    where = getattr(_variable(comparison, first.name), "where", "")
+    text = f'"{first.name}" has no value here at that time; are there data, or a division by zero?'
+    return Cause(NO_VALUE, f"{text} ({where})", False, ())
 
 
 def _at_start(setup: Setup, first: Difference) -> bool:

@@ -113,8 +113,8 @@ def verify(
     if not rtol >= 0:
         raise UsageError(f"the tolerance must not be negative, not {rtol!r}", code="bad-number",
                          hint="for example --rtol 1e-6")  # fmt: skip
-    reference = read_reference(against)
     setup = setup_of(model, scenario or model.definition.canonical)
+    reference = read_reference(against)
     comparison = Comparison(model, reference, rtol, setup)
     differing = comparison.differences(comparison.run(setup))
     cause = find_cause(comparison, setup, differing) if differing else None
