@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,14 @@ class Prior:
     second: float = math.nan
     lower: float = -math.inf
     upper: float = math.inf
+
+    @property
+    def somewhere(self) -> bool:
+        """Whether anything of the belief lies within the bounds."""
+        low, high = self.lower, self.upper
+        if self.kind in ("uniform", "loguniform"):
+            return max(low, self.first) < min(high, self.second)
+        return low < high and bool(np.isfinite(self.at(np.array([0.5]))).all())
 
     def at(self, share: Array) -> Array:
         """The values below which the shares of the belief lie; `share` from 0 to 1."""
@@ -109,8 +117,7 @@ def parse_prior(
         raise DataError(f'"{text}": {_KINDS[kind].rule}', code="bad-prior", where=where,
                         hint=f"write {_GRAMMAR}")  # fmt: skip
     prior = Prior(kind, values[0], values[1], lower, upper)
-    ends = prior.at(np.array([0.0, 0.5, 1.0]))
-    if not (lower <= upper and np.isfinite(ends[1]) and ends[0] <= ends[2]):
+    if not prior.somewhere:
         raise DataError(f'nothing of "{text}" lies between {lower!r} and {upper!r}',
                         code="bad-prior", where=where,
                         hint="widen the columns lower and upper, or mend the prior")  # fmt: skip
@@ -198,53 +205,64 @@ def read_draws(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        frame = pd.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
-    except (OSError, ValueError, ImportError, pd.errors.ParserError) as fault:
+        table = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+    except (OSError, ValueError, ImportError, csv.Error) as fault:
         raise UsageError(
             f"cannot read the draws in {path}: {fault}", code="unreadable",
             hint="give a number of draws, or a CSV or parquet file with a column per constant",
         ) from fault  # fmt: skip
-    names = [str(name).strip() for name in frame.columns]
-    _check_table(names, len(frame), path)
-    columns = {name: _numbers(frame.iloc[:, i], name, path) for i, name in enumerate(names)}
-    numbers = columns.pop("draw", np.arange(float(len(frame))))
-    return pd.DataFrame(columns, index=pd.Index(numbers.astype(np.int64), name="draw"))
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        names = next(csv.reader(stream), [])
-        frame = pd.read_csv(
-            stream, header=None, names=range(len(names)), index_col=False,
-            float_precision="round_trip", keep_default_na=False, na_values=[],
-        )  # fmt: skip
-    frame.columns = pd.Index(names)
-    return frame
-
-
-def _check_table(names: Sequence[str], rows: int, path: Path) -> None:
-    twice = [name for i, name in enumerate(names) if name in names[:i]]
-    if twice:
-        raise DataError(f'the column "{twice[0]}" is there twice', code="duplicate-parameter",
-                        where=Where(str(path), 1), hint="leave one of the two")  # fmt: skip
-    if not rows or not [name for name in names if name != "draw"]:
+    numbers = table.pop("draw", None)
+    count = len(next(iter(table.values()), ()))
+    if not count:
         raise DataError("there are no draws in the file", code="empty", where=Where(str(path)),
                         hint="give one row per draw and one column per constant")  # fmt: skip
+    index = np.arange(count) if numbers is None else np.asarray(numbers, dtype=np.int64)
+    return pd.DataFrame(table, index=pd.Index(index, name="draw"))
 
 
-def _numbers(column: pd.Series[Any], name: str, path: Path) -> Array:
+def _read_parquet(path: Path) -> dict[str, Array]:
     import pandas as pd
 
-    values = np.asarray(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        raise DataError(
-            f'"{column.iloc[bad[0]]}" is no finite number for "{name}"', code="bad-number",
-            where=Where(str(path), int(bad[0]) + 2), hint="numbers are written like 0.3 or 1e6",
-        )  # fmt: skip
-    return values
+    frame = pd.read_parquet(path).reset_index(names=["draw"])
+    table = {str(name): np.asarray(frame[name], dtype=np.float64) for name in frame.columns}
+    for name, values in table.items():
+        bad = np.flatnonzero(~np.isfinite(values))
+        if bad.size:
+            raise _no_number(path, None, name, str(values[bad[0]]))
+    return table
+
+
+def _read_csv(path: Path) -> dict[str, Array]:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.reader(stream)
+        names = [name.strip() for name in next(reader, [])]
+        twice = [name for i, name in enumerate(names) if name in names[:i]]
+        if twice:
+            raise DataError(f'the column "{twice[0]}" is there twice', code="duplicate-parameter",
+                            where=Where(str(path), 1), hint="leave one of the two")  # fmt: skip
+        rows = [_row(path, reader.line_num, names, row) for row in reader if row]
+    values = np.array(rows).reshape(len(rows), len(names))
+    return {name: values[:, i] for i, name in enumerate(names)}
+
+
+def _row(path: Path, line: int, names: Sequence[str], row: Sequence[str]) -> list[float]:
+    if len(row) != len(names):
+        raise DataError(f"the row has {len(row)} cells, the first line {len(names)}",
+                        code="bad-row", where=Where(str(path), line),
+                        hint="give one number per column")  # fmt: skip
+    numbers = []
+    for name, text in zip(names, row, strict=True):
+        number = parse_number(text)
+        if number is None:
+            raise _no_number(path, line, name, text)
+        numbers.append(number)
+    return numbers
+
+
+def _no_number(path: Path, line: int | None, name: str, text: str) -> DataError:
+    return DataError(f'"{text}" is no finite number for "{name}"', code="bad-number",
+                     where=Where(str(path), line),
+                     hint="numbers are written like 0.3 or 1e6")  # fmt: skip
 
 
 def _bound(row: dict[str, str], column: str, where: Where) -> float:

@@ -141,7 +141,8 @@ def merge(parts: Sequence[Statistics]) -> Statistics:
 
 def _buckets(values: Array) -> Counts:
     size = np.abs(values)
-    level = np.ceil(np.log(np.maximum(size, _SMALLEST) / _SMALLEST) / _LOG_WIDTH).astype(np.int64)
+    decades = np.log(np.maximum(size, _SMALLEST)) - math.log(_SMALLEST)
+    level = np.ceil(decades / _LOG_WIDTH).astype(np.int64)
     signed = np.where(values < 0, -1, 1) * (level + 1)
     return np.where(size < _SMALLEST, 0, signed) + _OFFSET
 
