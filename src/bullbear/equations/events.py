@@ -20,7 +20,7 @@ def lower(lowering: Lowering, node: Call, key: str, context: Context) -> int:
     """The statement of a time function."""
     add, const = lowering.builder.add, lowering.builder.const
     held = context if context.mode == "initial" else replace(context, mode="held")
-    step = add("control", data="time_step")
+    step = lowering.value("time step", (), held.mode)
     middle = add("add", lowering.time(held), add("mul", step, const(0.5)))
     values = [lowering.expression(argument, context) for argument in node.arguments]
     if key == "step":

@@ -30,7 +30,7 @@ from bullbear.equations.expressions import (
 )
 from bullbear.equations.functions import FUNCTIONS, Function
 from bullbear.equations.names import canonical, element_name
-from bullbear.equations.program import Builder, Parameter, Program, State, evaluate
+from bullbear.equations.program import Builder, Level, Parameter, Program, State, evaluate
 from bullbear.equations.scalar import MISSING
 from bullbear.equations.system import CONTROL_NAMES, System, Variable, equation_kind
 from bullbear.equations.tables import Tables
@@ -94,6 +94,7 @@ class Lowering(Calls):
                 call = context.definition.equation.expression
                 if isinstance(call, Call) and canonical(call.name) == "integ":
                     self.stock_state(context, call)
+            self._find_moving()
             for key, elements, name in self._all_elements():
                 program.outputs[name] = self.value(key, elements, RUN)
             while self._pending:
@@ -103,6 +104,15 @@ class Lowering(Calls):
             for key, control in CONTROL_NAMES.items():
                 if key in self.system.variables:
                     program.controls[control] = self.value(key, (), INITIAL, spelled_out=True)
+
+    def _find_moving(self) -> None:
+        """Time bounds whose equations change during a run."""
+        program = self.builder.program
+        for key in ("time step", "saveper", "final time", "initial time"):
+            if key in self.system.variables:
+                found = self.value(key, (), RUN, spelled_out=True)
+                if self.builder.level(found) > Level.DRAW:
+                    program.moving[CONTROL_NAMES[key]] = found
 
     def _all_elements(self) -> Iterator[tuple[str, tuple[str, ...], str]]:
         for key, variable in self.system.variables.items():
@@ -133,7 +143,8 @@ class Lowering(Calls):
         A control variable (TIME STEP and its kin) is read from the run, not from its equation,
         unless `spelled_out`.
         """
-        if key in CONTROL_NAMES and not spelled_out:
+        moving = self.builder.program.moving
+        if key in CONTROL_NAMES and not spelled_out and CONTROL_NAMES[key] not in moving:
             return self.builder.add("control", data=CONTROL_NAMES[key])
         variable = self.system.variables[key]
         spelled = tuple(map(self.system.ranges.spelled, elements))

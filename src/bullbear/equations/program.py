@@ -104,6 +104,7 @@ class Program:
     states, parameters, tables : what the leaves refer to by index
     outputs : element name as spelled -> statement
     controls : initial_time, final_time, time_step, saveper -> statement, where the file has them
+    moving : those of `controls` that change during a run -> statement inside the run
     structural : parameters that shaped the list itself (the order of a delay) and so cannot be
         changed; position -> the name of the function
     """
@@ -115,6 +116,7 @@ class Program:
     tables: list[LookupTable] = field(default_factory=list)
     outputs: dict[str, int] = field(default_factory=dict)
     controls: dict[str, int] = field(default_factory=dict)
+    moving: dict[str, int] = field(default_factory=dict)
     structural: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -196,6 +198,7 @@ class Builder:
         copy.tables += program.tables
         copy.outputs |= program.outputs
         copy.controls |= program.controls
+        copy.moving |= program.moving
         copy.structural |= program.structural
         for index, node in enumerate(copy.nodes):
             data = repr(node.data) if isinstance(node.data, float) else node.data

@@ -47,6 +47,7 @@ from bullbear.models.simulate import (
     grid_index,
 )
 from bullbear.models.stiff import STIFF, StiffSimulator
+from bullbear.models.varying import refuse_moving, refuse_structural
 from bullbear.models.versions import versions
 from bullbear.models.workspace import find_model
 
@@ -140,6 +141,8 @@ class Model:
         for name, value in values.items():
             index = constants.get(name, initials.get(name))
             if index is not None:
+                if vector[index] != value:
+                    refuse_structural(self.program, index)
                 vector[index] = value
         return vector
 
@@ -189,6 +192,8 @@ class Model:
         SimulationError
             If a variable is no longer finite, or a stock that must not goes below zero.
         """
+        if any(given is not None for given in (time_step, saveper, final_time)):
+            refuse_moving(self.program, "another time step, saving step or end")
         method = self._method(method)
         values = self.values(scenario, overrides, parameters)
         vector = self.parameter_vector(values).tolist()
@@ -251,6 +256,7 @@ class Model:
         """
         request = Request(scenario, overrides, outputs, save_at, method, time_step, final_time,
                           events)  # fmt: skip
+        refuse_moving(self.program, "an ensemble")
         options = Options(statistics, memory, threads, cluster)
         return run_ensemble(self, draws, request, options, progress)
 
@@ -357,7 +363,7 @@ class Model:
     def _trust(
         self, found: Trajectory, grid: Grid, method: str, vector: Sequence[float]
     ) -> trust.Trust:
-        names = self._headline_names
+        names = [] if self.program.moving else self._headline_names
         headline = self._headline_simulator
         simulator = StiffSimulator(headline) if method == STIFF else headline
         finer = simulator.run(grid.finer(), method, vector)

@@ -18,6 +18,7 @@ from bullbear.models.batch import Batch, Block, Watch
 from bullbear.models.overrides import Setting, resolve
 from bullbear.models.scenarios import BASE
 from bullbear.models.simulate import METHODS, Grid
+from bullbear.models.varying import refuse_structural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,6 +192,7 @@ def _columns(
             place = constants.get(element, initials.get(element))
             if place is None:
                 continue  # a constant that nothing reads
+            refuse_structural(model.program, place)
             if place in owner:
                 raise UsageError(
                     f'the columns "{columns[owner[place]]}" and "{name}" both set "{element}"',

@@ -19,6 +19,7 @@ from bullbear.equations.printers.python import PythonCode, StepFunction
 from bullbear.equations.program import Program
 from bullbear.errors import UsageError
 from bullbear.models.definition import divides
+from bullbear.models.varying import refuse_moving, run_varying
 
 Array = npt.NDArray[np.float64]
 METHODS = ("euler", "rk4")
@@ -102,7 +103,10 @@ class Simulator:
         rates = [state.rate for state in program.states]
         self.code = PythonCode(
             program,
-            {"step": [*rates, *monitored], "save": [*rates, *monitored, *outputs]},
+            {
+                "step": [*rates, *monitored],
+                "save": [*rates, *monitored, *program.moving.values(), *outputs],
+            },
         )
         self.watched = len(monitored)
 
@@ -113,6 +117,8 @@ class Simulator:
 
         A run that is no longer finite ends there: its last step is the first that is not.
         """
+        if self.program.moving:
+            return self._run_varying(grid, method, parameters)
         prepared = self.code.prepare(parameters, grid.controls())
         step, save = prepared.functions["step"], prepared.functions["save"]
         count = len(self.program.states)
@@ -143,6 +149,25 @@ class Simulator:
             np.array(states, dtype=np.float64).reshape(len(states), count),
             np.array(monitored, dtype=np.float64).reshape(len(states), self.watched),
         )
+
+    def _run_varying(self, grid: Grid, method: str, parameters: Sequence[float]) -> Trajectory:
+        """As `run`, where the equations change the time bounds."""
+        if any(state.kind == "fixed" for state in self.program.states):
+            refuse_moving(self.program, "DELAY FIXED")
+        prepared = self.code.prepare(parameters, grid.controls())
+        step = prepared.functions["step"]
+        discrete = Discrete(self.program, prepared.start, grid.step)
+        record = run_varying(
+            prepared.functions["save"],
+            lambda t, s, r, dt: self._advance(method, step, dt, discrete)(t, s, r),
+            list(discrete.start), self.watched, list(self.program.moving), grid.controls(),
+        )  # fmt: skip
+        rows, steps = len(record.saved), len(record.states)
+        return Trajectory(
+            np.array(record.times), np.array(record.saved).reshape(rows, -1),
+            np.array(record.step_times), np.array(record.states).reshape(steps, -1),
+            np.array(record.monitored).reshape(steps, self.watched),
+        )  # fmt: skip
 
     def _advance(
         self, method: str, step: StepFunction, dt: float, discrete: Discrete

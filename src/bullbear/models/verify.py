@@ -170,8 +170,12 @@ class Comparison:
             # the program is kept with its simulator, so its id stays its own
             self._simulators[key] = Simulator(setup.program, [], statements)
         with np.errstate(all="ignore"):
-            found = self._simulators[key].run(setup.grid, setup.method, setup.parameters).monitored
-        rows = sample(found, setup.grid, self.times, self.printed)
+            run = self._simulators[key].run(setup.grid, setup.method, setup.parameters)
+        if setup.program.moving:  # there is no grid; the nearest step is the one printed
+            gaps = np.abs(run.step_times[:, None] - self.times[None, :])
+            rows = run.monitored[gaps.argmin(axis=0)]
+        else:
+            rows = sample(run.monitored, setup.grid, self.times, self.printed)
         values = {name: rows[:, column] for column, name in enumerate(wanted)}
         shown = setup.grid.controls()
         for name, control in self.controls.items():
