@@ -107,6 +107,7 @@ class System:
                 f'"{equation.name}" has {len(equation.subscripts)} subscripts here and '
                 f"{len(variable.dimensions)} at {variable.where}",
             )  # fmt: skip
+            self._other(variable.equations[0], "subscripts", variable.name)
             return
         variable.equations.append(equation)
         self._define(variable, equation)
@@ -143,11 +144,7 @@ class System:
                 definition.equation, "duplicate", f'"{name}" is defined twice',
                 f"the other definition is at {other.equation.where}; take one of them out",
             )  # fmt: skip
-            first = other.equation
-            self.findings.append(
-                first.source.finding(first.span.start, "duplicate",
-                                     f'this is the other definition of "{name}"', severity=NOTE)
-            )  # fmt: skip
+            self._other(other.equation, "duplicate", name)
             return
         variable.elements[elements] = definition
 
@@ -165,6 +162,13 @@ class System:
         """The range that a left-side subscript stands in."""
         key = canonical(subscript)
         return key if key in self.ranges else self.ranges.home.get(key, key)
+
+    def _other(self, equation: Equation, code: str, name: str) -> None:
+        """Point at the first of two definitions that exclude each other."""
+        message = f'this is the other definition of "{name}"'
+        self.findings.append(
+            equation.source.finding(equation.span.start, code, message, severity=NOTE)
+        )
 
     def _fault(self, equation: Equation, code: str, message: str, hint: str = "") -> None:
         finding = equation.source.finding(equation.span.start, code, message, hint)
