@@ -76,6 +76,7 @@ class ObservationsFile(Table):
     freedom: Positive = Field(4.0, description="Degrees of freedom of student_t.")
     after: Number | None = Field(None, description="Only rows at or behind this time.")
     before: Number | None = Field(None, description="Only rows before this time.")
+    dates: list[str] | None = Field(None, description="Only the rows of these days.")
     name: str | None = Field(None, description="What reports call it; the file's name if left out.")
 
     @field_validator("window")

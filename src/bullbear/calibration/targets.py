@@ -23,9 +23,14 @@ from bullbear.calibration.observations import (
     to_model_units,
 )
 from bullbear.calibration.problem import ObservationsFile, ProblemFile, parse_window
+from bullbear.equations.names import canonical, split_element
+from bullbear.equations.units_check import time_unit_of
 from bullbear.errors import DataError, Finding, Where
+from bullbear.models.check import known_units
 from bullbear.models.linearised import chosen_outputs
 from bullbear.models.toml_file import faults
+from bullbear.models.workspace import find_workspace
+from bullbear.units import UnitError
 
 if TYPE_CHECKING:
     from bullbear.models.model import Model
@@ -92,7 +97,7 @@ def _targets_of(
     if not rows:
         raise DataError(
             f"no row of {path.name} counts", code="no-rows", where=Where(str(path)),
-            hint="look at quantity, after, before and as_of in the problem",
+            hint="look at quantity, dates, after, before and as_of in the problem",
         )  # fmt: skip
     names = chosen_outputs(model, [spec.variable])
     if len(names) != 1:
@@ -101,6 +106,7 @@ def _targets_of(
             where=Where(str(problem.path)), hint=f"name one of them: {names[0]}",
         )  # fmt: skip
     window, numbers = parse_window(spec.window)
+    _check_units(rows, path, model, names[0], window)
     found = []
     for row in rows:
         try:
@@ -119,6 +125,37 @@ def _targets_of(
     return found
 
 
+def _check_units(
+    rows: Sequence[Observation], path: Path, model: Model, variable: str, window: str
+) -> None:
+    """Refuse numbers in another unit than the variable has.
+
+    Raises
+    ------
+    DataError
+        Naming the factor between the two.
+    """
+    units = known_units(find_workspace(start=path.parent).root)
+    written = model.system.variables[canonical(split_element(variable)[0])].units
+    if not written:
+        return
+    wanted = units.read(written)
+    if window == "sum":
+        wanted = wanted * units.read(time_unit_of(model.system) or "Year")
+    for row in rows:
+        try:
+            factor = units.read(row.unit) / wanted
+        except UnitError as fault:
+            raise DataError(f'"{row.unit}" is no unit: {fault}', code="unit",
+                            where=Where(str(path), row.line)) from None  # fmt: skip
+        if factor.powers:
+            raise DataError(
+                f'the unit is "{row.unit}", but "{variable}" has {wanted}: they differ by the '
+                f"factor {factor}", code="unit", where=Where(str(path), row.line),
+                hint="choose another variable, or a line of units.csv that translates the unit",
+            )  # fmt: skip
+
+
 def _in_model_units(series: Series) -> Series:
     """The series in the units of the model, where its folder has a table of units above it."""
     table = series.path.parent.parent / "units.csv"
@@ -130,7 +167,8 @@ def _counts(row: Observation, spec: ObservationsFile, problem: ProblemFile) -> b
     seen = problem.as_of is None or decimal_year(row.published) < problem.as_of
     late = spec.after is None or row.time >= spec.after
     early = spec.before is None or row.time < spec.before
-    return seen and late and early
+    listed = spec.dates is None or row.date.isoformat() in spec.dates
+    return seen and late and early and listed
 
 
 def _held_out(row: Observation, path: Path, problem: ProblemFile) -> bool:
