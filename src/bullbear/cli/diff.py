@@ -13,6 +13,7 @@ from bullbear.cli.output import note, say, say_json, wrapped, write_text
 from bullbear.errors import UsageError, Where
 
 if TYPE_CHECKING:
+    from bullbear.models.compare import Movement
     from bullbear.models.diff import Change, ModelDiff, StartRate
     from bullbear.models.sides import Side
 
@@ -171,18 +172,31 @@ def _number(value: float | None) -> str:
 
 
 def _moved(found: ModelDiff) -> Iterator[str]:
+    from bullbear.models.reference import key_of
+
     yield f"run {found.scenario}: {len(found.moved)} of {found.compared} computed variables moved"
     for name, (a, b) in found.events.items():
         old, new = ("never" if t is None else f"{t:.2f}" for t in (a, b))
         yield f"{INDENT}{name}: {old} -> {new}"
     yield f"{INDENT}{'variable':<32} {'from':>8} {'moved':>7} {'at':>8} {'old':>10} {'new':>10}"
     for one in found.moved[:SHOWN]:
-        yield (
-            f"{INDENT}{one.name:<32} {one.first_time:>8.2f} {_percent(one.change):>7} "
-            f"{one.at:>8.2f} {one.old:>10.4g} {one.new:>10.4g}"
-        )
-    if len(found.moved) > SHOWN:
-        yield f"{INDENT}and {len(found.moved) - SHOWN} more; --json has them all"
+        yield _row(one)
+    more = len(found.moved) - SHOWN
+    if more > 0:
+        yield f"{INDENT}and {more} more; --json has them all"
+    keys = {key_of(name) for name in found.headline}
+    others = [m for m in found.moved[SHOWN:] if key_of(m.name.partition("[")[0]) in keys]
+    if others:
+        yield f"{INDENT}headline outputs among them:"
+        for one in others:
+            yield _row(one)
+
+
+def _row(one: Movement) -> str:
+    return (
+        f"{INDENT}{one.name:<32} {one.first_time:>8.2f} {_percent(one.change):>7} "
+        f"{one.at:>8.2f} {one.old:>10.4g} {one.new:>10.4g}"
+    )
 
 
 def _percent(share: float) -> str:

@@ -70,8 +70,9 @@ class StartRate:
 class ModelDiff:
     """Everything that differs between two models.
 
-    `rates` has every stock; `moved` and `events` are of the canonical run of both; `faults` says
-    which side could not be run, and why.
+    `rates` has every stock; `moved` and `events` are of the canonical run of both, and `headline`
+    names the variables that the model file puts first; `faults` says which side could not be run,
+    and why.
     """
 
     old: str
@@ -83,6 +84,7 @@ class ModelDiff:
     moved: Sequence[Movement] = ()
     events: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     faults: Mapping[str, BullbearError] = field(default_factory=dict)
+    headline: Sequence[str] = ()
 
     @property
     def same(self) -> bool:
@@ -131,7 +133,10 @@ def diff_models(old: Model, new: Model, old_label: str, new_label: str) -> Model
     )
     moved, compared = movements(before, after), len(after.columns)
     events = moved_events(runs[0].events, runs[1].events)
-    return ModelDiff(old_label, new_label, changes, rates, scenario, compared, moved, events)
+    return ModelDiff(
+        old_label, new_label, changes, rates, scenario, compared, moved, events,
+        headline=new.definition.headline,
+    )  # fmt: skip
 
 
 # -- what was written -----------------------------------------------------------------------------
@@ -200,12 +205,12 @@ def _constants(old: Model, new: Model) -> Iterator[Change]:
             place = variable.where if written != written_before else _source(new)
             note = _relative(used_before, used)
             unit = f" {variable.units}" if variable.units else ""
-            yield Change(CONSTANT, name, write_number(used_before), write_number(used) + unit,
+            yield Change(CONSTANT, name, _short(used_before), _short(used) + unit,
                          note, place)  # fmt: skip
         elif written != written_before:
             source = _source(new)
-            note = f"without effect: {source or 'the scenario'} gives {write_number(used)}"
-            yield Change(CONSTANT, name, write_number(written_before), write_number(written), note,
+            note = f"without effect: {source or 'the scenario'} gives {_short(used)}"
+            yield Change(CONSTANT, name, _short(written_before), _short(written), note,
                          variable.where, effective=False)  # fmt: skip
 
 
@@ -215,6 +220,12 @@ def _values(model: Model) -> dict[str, tuple[str, float, float]]:
     written = model.program.defaults
     index = model.program.parameter_index()
     return {key_of(n): (n, float(written[i]), float(used[i])) for n, i in index.items()}
+
+
+def _short(value: float) -> str:
+    """The number as people write it: 4e+09, not 4000000000."""
+    text = f"{value:g}"
+    return text if float(text) == value else write_number(value)
 
 
 def _source(model: Model) -> Where | None:
@@ -256,7 +267,7 @@ def _settings(old: Model, new: Model) -> Iterator[Change]:
                         ("step", "time step"), ("saveper", "saving step")):  # fmt: skip
         a, b = (getattr(grid, name) for grid in grids)
         if a != b:
-            yield Change(SETTING, label, write_number(a), write_number(b), "", place)
+            yield Change(SETTING, label, _short(a), _short(b), "", place)
     if old.definition.method != new.definition.method:
         yield Change(SETTING, "method", old.definition.method, new.definition.method, "", place)
 
@@ -273,7 +284,7 @@ def _scenarios(old: Model, new: Model) -> Iterator[Change]:
         for lever in dict.fromkeys((*other.levers, *scenario.levers)):
             a, b = other.levers.get(lever), scenario.levers.get(lever)
             if a != b:
-                old_text, new_text = ("not set" if v is None else write_number(v) for v in (a, b))
+                old_text, new_text = ("not set" if v is None else _short(v) for v in (a, b))
                 place = scenario.places.get(lever)
                 yield Change(SCENARIO, f"{slug}: {lever}", old_text, new_text, "", place)
     for slug, scenario in old.scenarios.items():
