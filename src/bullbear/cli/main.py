@@ -17,6 +17,7 @@ from bullbear.cli import (
     equations,
     export,
     init,
+    loops,
     run,
     scenarios,
     verify,
@@ -44,6 +45,7 @@ app.command("export")(export.command)
 app.command("init")(init.command)
 app.command("verify")(verify.command)
 app.command("diff")(diff.command)
+app.command("loops")(loops.command)
 app.command("watch")(watch.command)
 
 
