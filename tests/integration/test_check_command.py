@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bullbear.calibration.ledger_check import check_ledger
+from bullbear.calibration.problem_check import check_problems
 from bullbear.equations.lowering import compile_system
 from bullbear.equations.source import Source
 from bullbear.equations.system import System
@@ -102,7 +103,16 @@ unit = "Unit/Year"
 variables = ["sales"]
 observations = "../calibration/observations/delivery.csv"
 """
+PROBLEM = """model = "shop"
+[parameters."share[Old]"]
+[[observations]]
+file = "../observations/delivery.csv"
+quantity = "delivery"
+variable = "sales"
+scale = 0.1
+"""
 FILES = {
+    "calibration/problems/shop.toml": PROBLEM,
     "equations/shop.mdl": SHOP,
     "equations/units.toml": "[synonyms]\nUnit = ['Units']\nYear = ['Years']\n",
     "calibration/parameters.csv": PARAMETERS,
@@ -128,7 +138,7 @@ def shop(tmp_path: Path) -> Path:
 def findings(root: Path) -> list[Finding]:
     units = known_units(root)
     checked = check_model(ModelFile("shop", root / "models" / "shop.toml"), units)
-    return checked.findings + check_ledger(checked, units)
+    return checked.findings + check_ledger(checked, units) + check_problems(checked, units)
 
 
 def edit(root: Path, name: str, old: str, new: str) -> None:
@@ -187,6 +197,18 @@ BROKEN = [
      "more.toml", 3, "error", "not-a-constant", '"sales" is computed', '"initial goods"'),
     ("models/scenarios/more.toml", '"initial goods" = 150', "initial goods = 150",
      "more.toml", 3, "error", "bad-toml", "not valid TOML", "quotes"),
+    ("calibration/problems/shop.toml", "share[Old]", "share[Odl]",
+     "shop.toml", 2, "error", "unknown-element", "share", "share[Old]"),
+    ("calibration/problems/shop.toml", '"share[Old]"', '"shares"',
+     "shop.toml", 2, "error", "unknown-lever", '"shares"', '"share"'),
+    ("calibration/problems/shop.toml", 'variable = "sales"', 'variable = "Goods"',
+     "shop.toml", 4, "error", "observation-unit", "differs by 1/Year", "another file"),
+    ("calibration/problems/shop.toml", 'variable = "sales"', 'variable = "slaes"',
+     "shop.toml", 6, "error", "unknown-variable", '"slaes"', '"sales"'),
+    ("calibration/problems/shop.toml", "delivery.csv", "delivrey.csv",
+     "shop.toml", 4, "error", "no-file", "delivrey.csv", "delivery.csv"),
+    ("calibration/problems/shop.toml", 'quantity = "delivery"', 'quantity = "deliveries"',
+     "shop.toml", 4, "error", "observation-unit", '"deliveries"', ""),
 ]  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def check_ledger(checked: Checked, units: Units) -> list[Finding]:
         return []
     findings: list[Finding] = []
     if definition.parameters_path is not None:
-        path = _plain(definition.parameters_path)
+        path = plain(definition.parameters_path)
         findings += _check_parameters(path, system, units)
         findings += _check_observations(definition, system, path.parent / "units.csv", units)
     return findings
@@ -203,16 +203,16 @@ def _check_observations(
             file = _file_read(equation)
             if file is not None and variable.units:
                 place = _in(equation, equation.body.start + 1, "observation-unit", "")
-                path = _plain(equation.source.folder / file)
+                path = plain(equation.source.folder / file)
                 unit, name = variable.units, variable.name
-                yield from _check_series(path, unit, name, rules, units, place, True)
+                yield from check_series(path, unit, name, rules, units, place, raw=True)
     text = TomlText(definition.path)
     for number, plot in enumerate(definition.plots):
         if plot.observations is not None and plot.unit:
             where = text.place(("plots", number, "observations"))
             place = Finding("observation-unit", "", where, excerpt=text.line(where))
-            path = _plain(Path(definition.path.parent, plot.observations))
-            yield from _check_series(path, plot.unit, plot.title, rules, units, place, False)
+            path = plain(Path(definition.path.parent, plot.observations))
+            yield from check_series(path, plot.unit, plot.title, rules, units, place)
 
 
 def _file_read(equation: Equation) -> str | None:
@@ -227,22 +227,28 @@ def _file_read(equation: Equation) -> str | None:
     return first.value if first.value.lower().endswith(".csv") else None
 
 
-def _check_series(
+def check_series(
     path: Path,
     unit: str,
     name: str,
     rules: Mapping[str, UnitRule],
     units: Units,
     place: Finding,
-    raw: bool,
+    *,
+    raw: bool = False,
+    quantity: str | None = None,
 ) -> Iterator[Finding]:
     """Compare the unit of each row's number with the unit that it is read in.
 
     `raw` where the numbers are read as they stand, so that no factor may be between the units.
+    `place` is where the series is named; findings are made from it.
     """
     try:
         series = read_series(path)
+        series = series if quantity is None else series.select(quantity)
     except DataError as error:
+        if not error.findings:
+            yield _said(place, error.message, error.hint)
         # a file that cannot be opened is answered where it is read
         yield from (f for f in error.findings if f.where.line is not None)
         return
@@ -272,7 +278,7 @@ def _check_series(
 # -- findings ------------------------------------------------------------------------------------
 
 
-def _plain(path: Path) -> Path:
+def plain(path: Path) -> Path:
     """A path without detours, as messages should have it."""
     return Path(os.path.normpath(path))
 

@@ -87,6 +87,7 @@ def check(file: ModelFile, workspace: Path | None = None) -> Checked:
         For a format that bullbear does not read.
     """
     from bullbear.calibration.ledger_check import check_ledger
+    from bullbear.calibration.problem_check import check_problems
     from bullbear.models.check import check_model, known_units
     from bullbear.models.workspace import XMILE_SUFFIXES
 
@@ -99,6 +100,7 @@ def check(file: ModelFile, workspace: Path | None = None) -> Checked:
     units = known_units(workspace)
     checked = check_model(file, units)
     checked.findings += check_ledger(checked, units)
+    checked.findings += check_problems(checked, units)
     files = {f.where.file: i for i, f in reversed(list(enumerate(checked.findings)))}
     checked.findings.sort(
         key=lambda f: (files[f.where.file], f.where.line or 0, f.where.column or 0)
