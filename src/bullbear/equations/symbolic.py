@@ -28,9 +28,10 @@ from bullbear.equations.expressions import (
     Subscript,
     Unary,
 )
-from bullbear.equations.names import canonical, element_name
+from bullbear.equations.names import canonical, element_name, split_element
 from bullbear.equations.scalar import MISSING
 from bullbear.equations.system import System, Variable
+from bullbear.errors import UsageError, did_you_mean
 
 TIME = Symbol("Time", real=True)
 _BINARY: dict[str, Callable[[Expr, Expr], Expr]] = {
@@ -92,8 +93,28 @@ class SymbolicEquation:
         return sympy.Derivative(self.symbol, TIME) if self.initial is not None else self.symbol
 
     def diff(self, by: str | Symbol) -> Expr:
-        """The partial derivative of the right side by a name, other names fixed."""
-        return self.right.diff(symbol(by) if isinstance(by, str) else by)
+        """The partial derivative of the right side by a name in it, other names fixed.
+
+        Raises
+        ------
+        UsageError
+            If the equation does not read that name; names match as Vensim's do.
+        """
+        if isinstance(by, Symbol):
+            return self.right.diff(by)
+        known = {split_key(s.name): s for s in self.right.free_symbols}
+        if split_key(by) not in known:
+            names = sorted(s.name for s in known.values())
+            raise UsageError(
+                f'the equation of "{self.name}" does not read "{by}"',
+                code="unknown-name",
+                hint=did_you_mean(by, names) or "it reads " + ", ".join(names),
+            )
+        return self.right.diff(known[split_key(by)])
+
+    def __str__(self) -> str:
+        left = self.name if self.initial is None else f"d {self.name} / d Time"
+        return f"{left} = {sympy.sstr(self.written, order='none')}"
 
     def latex(self) -> str:
         """The equation as LaTeX, in lines of a reasonable width."""
@@ -103,7 +124,7 @@ class SymbolicEquation:
 
 
 class SymbolicSystem(Mapping[str, SymbolicEquation]):
-    """All equations of a model by left side as written; made when asked for.
+    """All equations of a model by left side, matched as Vensim does; made when asked for.
 
     Lookups have no equation; they stand in others as functions.
     """
@@ -120,8 +141,15 @@ class SymbolicSystem(Mapping[str, SymbolicEquation]):
             for made in self._of(variable)
         }
 
+    @cached_property
+    def _keys(self) -> dict[tuple[str, tuple[str, ...]], str]:
+        return {split_key(name): name for name in self._all}
+
     def __getitem__(self, name: str) -> SymbolicEquation:
-        return self._all[name]
+        if split_key(name) not in self._keys:
+            hint = did_you_mean(name, self._all)
+            raise KeyError(f'no equation of "{name}"' + (f"; {hint}" if hint else ""))
+        return self._all[self._keys[split_key(name)]]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._all)
@@ -165,6 +193,12 @@ class SymbolicSystem(Mapping[str, SymbolicEquation]):
 
     def is_lookup(self, name: str) -> bool:
         return canonical(name) in self._lookups
+
+
+def split_key(name: str) -> tuple[str, tuple[str, ...]]:
+    """A name and its subscripts, as Vensim compares them."""
+    base, elements = split_element(name)
+    return canonical(base), tuple(map(canonical, elements))
 
 
 def symbol(name: str) -> Symbol:

@@ -24,6 +24,7 @@ from bullbear.equations.source import Source
 from bullbear.equations.symbolic import SymbolicEquation, SymbolicSystem, symbol
 from bullbear.equations.system import System
 from bullbear.equations.vensim import read_source
+from bullbear.errors import UsageError
 from bullbear.models.model import Model, load
 
 TOY = """\
@@ -72,6 +73,19 @@ def test_derivatives_of_choices_are_choices(toy: SymbolicSystem) -> None:
     assert str(toy["inflow[kind]"].diff("rate")) == "STEP(1, 3)"
     assert toy["N"].diff("Tank[kind!]") == 1
     assert toy["E"].diff("N") == -3
+
+
+def test_names_are_matched_as_vensim_does_and_never_silently_missed(toy: SymbolicSystem) -> None:
+    assert toy["tank[KIND]"] is toy["Tank[kind]"]
+    assert toy["e"].diff("n") == -3
+    with pytest.raises(KeyError, match="Tank"):
+        toy["Tnak[kind]"]
+    with pytest.raises(UsageError, match='does not read "M"'):
+        toy["E"].diff("M")
+
+
+def test_an_equation_prints_as_it_was_written(toy: SymbolicSystem) -> None:
+    assert str(toy["Tank[kind]"]) == "d Tank[kind] / d Time = inflow[kind] - outflow[kind]"
 
 
 # -- values and derivatives of the Numerai model ---------------------------------------------------

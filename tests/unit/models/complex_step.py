@@ -77,6 +77,19 @@ class ComplexRun:
         self.once = [i for i in needed if program.levels[i] <= Level.DRAW]
         self.often = [i for i in program.needed(roots) if program.levels[i] > Level.DRAW]
 
+    def slopes(
+        self, time: float, states: Sequence[float], parameters: Sequence[float], grid: Grid
+    ) -> np.ndarray:
+        """Derivatives of the rates (row) by the states (column) at one point."""
+        values: dict[int, complex] = {}
+        self._work(self.once, values, 0.0, (), parameters, grid.controls())
+        columns = []
+        for column in range(len(states)):
+            stepped = [complex(x, STEP * (i == column)) for i, x in enumerate(states)]
+            self._work(self.often, values, time, stepped, parameters, grid.controls())
+            columns.append([values[s.rate].imag / STEP for s in self.program.states])
+        return np.array(columns).T
+
     def run(self, grid: Grid, parameters: Sequence[complex]) -> np.ndarray:
         """Saved outputs, shape (time, output), complex."""
         controls = grid.controls()
