@@ -69,6 +69,26 @@ def test_the_numerai_model_and_one_edited_constant(root: Path, tmp_path: Path, c
     assert said["moved"][0]["change"] == max(one["change"] for one in said["moved"])
 
 
+def test_an_idle_edit_names_the_file_that_decides(toy: Path, cli: Cli) -> None:
+    committed(toy)
+    edit(toy / "equations/toy/flows.mdl", "time constant = 2", "time constant = 3")
+    said = cli("diff", "--json").json
+    assert said["changes"][0]["effective"] is False
+    assert said["changes"][0]["note"].endswith("calibration/parameters.csv gives 2.5")
+    assert said["moved"] == []
+    base = toy / "models/scenarios/base.toml"
+    base.write_text(base.read_text(encoding="utf-8") + '[levers]\n"time constant" = 4\n')
+    said = cli("diff", "--json").json
+    assert said["changes"][0]["name"] == "time constant"
+    assert said["changes"][0]["new"] == "4 Year"
+
+
+def test_without_git_the_message_says_so(toy: Path, cli: Cli) -> None:
+    done = cli("diff")
+    assert done.code == 2
+    assert "is not under git" in done.err
+
+
 def test_the_same_files_are_the_same_model(toy: Path, cli: Cli) -> None:
     done = cli("diff", toy, "toy")
     assert done.code == 0
@@ -83,6 +103,10 @@ def test_a_faulty_edit_shows_what_was_written_and_leaves_with_one(toy: Path, cli
     assert "equation inflow: " in done.out
     assert '"Drane"' in done.err
     assert 'did you mean "Drain"' in done.err
+    done = cli("diff", "--json")
+    assert done.code == 1
+    assert done.json["ok"] is False
+    assert done.json["error"]["code"] == "unknown-name"
 
 
 def test_rewrite_makes_the_canonical_run_and_verify_agrees(toy: Path, cli: Cli) -> None:

@@ -202,14 +202,13 @@ def _constants(old: Model, new: Model) -> Iterator[Change]:
         _, written_before, used_before = sides[0][key]
         variable = new.system.variables[canonical(name.partition("[")[0])]
         if used != used_before and not (np.isnan(used) and np.isnan(used_before)):
-            place = variable.where if written != written_before else _source(new)
+            place = variable.where if written != written_before else _overrider(new, name)
             note = _relative(used_before, used)
             unit = f" {variable.units}" if variable.units else ""
             yield Change(CONSTANT, name, _short(used_before), _short(used) + unit,
                          note, place)  # fmt: skip
         elif written != written_before:
-            source = _source(new)
-            note = f"without effect: {source or 'the scenario'} gives {_short(used)}"
+            note = f"without effect: {_overrider(new, name)} gives {_short(used)}"
             yield Change(CONSTANT, name, _short(written_before), _short(written), note,
                          variable.where, effective=False)  # fmt: skip
 
@@ -228,7 +227,13 @@ def _short(value: float) -> str:
     return text if float(text) == value else write_number(value)
 
 
-def _source(model: Model) -> Where | None:
+def _overrider(model: Model, name: str) -> Where | None:
+    """The file that gives a constant of the canonical run another value than its equation."""
+    scenario = model.scenarios[model.definition.canonical]
+    wanted = {key_of(name), key_of(name.partition("[")[0])}
+    for lever, place in scenario.places.items():
+        if key_of(lever) in wanted:
+            return place
     path = model.definition.parameters_path
     return Where(str(path)) if path is not None else None
 

@@ -107,11 +107,13 @@ def _find(argument: str | None, workspace: Path | None, scratch: Path) -> ModelF
     commit = _commit(place.root, revision)
     if commit is None:
         known = ", ".join(place.model_names())
+        revisions = "revisions: HEAD, HEAD~1, a tag, HEAD:models/NAME.toml"
+        if _git(place.root, "rev-parse") is None:
+            revisions = f"there are no revisions, for {place.root} is not under git"
         raise UsageError(
             f'"{argument}" is no file, no folder, no model of {place.models} and no git revision',
             code="unknown-model",
-            hint=did_you_mean(argument, place.model_names())
-            or f"models: {known}; revisions: HEAD, HEAD~1, a tag, HEAD:models/NAME.toml",
+            hint=did_you_mean(argument, place.model_names()) or f"models: {known}; {revisions}",
         )
     prefix = _extract(place.root, commit, scratch)
     if colon:
