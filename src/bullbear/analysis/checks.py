@@ -19,7 +19,8 @@ from bullbear.analysis.conservation import Conserved, conserved, departure, leak
 from bullbear.analysis.courses import Course, Courses
 from bullbear.analysis.predicates import broken, mistimed, window
 from bullbear.equations.names import canonical, split_element
-from bullbear.errors import BullbearError, Finding, Where, did_you_mean
+from bullbear.errors import BullbearError, Finding, ModelError, Where, did_you_mean
+from bullbear.models.check import findings_of
 from bullbear.models.model import Model
 from bullbear.models.overrides import SETTABLE
 from bullbear.models.reference import key_of
@@ -63,19 +64,16 @@ def findings(model: Model) -> list[Finding]:
 
 
 def behaviour(model: Model, path: Path | None = None) -> Behaviour:
-    """Try all checks of a model.
-
-    Raises
-    ------
-    ModelError
-        If the file of checks does not fit its schema; all misfits at once.
-    """
+    """Try all checks of a model; where their file does not fit its schema, all misfits instead."""
     path = path or checks_path(model)
     totals = conserved(model)
     faults = [_not_conserved(model, total) for total in totals if not total.holds]
     if path is None:
         return Behaviour(faults, 0, 0, totals)
-    content = load_checks(path)
+    try:
+        content = load_checks(path)
+    except ModelError as fault:
+        return Behaviour([*faults, *findings_of(fault)], 0, 0, totals)
     if content.model not in (None, model.name):
         return Behaviour(faults, 0, 0, totals)
     trial = _Trial(model, path, content)
