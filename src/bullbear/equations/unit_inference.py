@@ -50,6 +50,7 @@ class Mismatch:
     message: str
     hint: str = ""
     code: str = "unit"
+    factor: Unit | None = None  # what was found over what was wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +141,7 @@ class Inference:
         if node.operator in ("*", "/"):
             return combined(node.operator, left, right)
         if node.operator not in (":AND:", ":OR:") and differ(left, right):
-            self._note(
-                node, f'"{node.operator}" compares {left} with {right}: {ratio(left, right)}'
-            )
+            self._differs(node, f'"{node.operator}" compares {left} with {right}', left, right)
         return DIMENSIONLESS
 
     def joined(self, node: Expression, parts: Sequence[tuple[Expression, Known]]) -> Known:
@@ -153,8 +152,8 @@ class Inference:
         first = decided[0][1]
         for term, unit in decided[1:]:
             if unit != first:
-                self._note(term, f"a term in {unit} is added to one in {first}: "
-                                 f"{ratio(unit, first)}", self._about(node))  # fmt: skip
+                message = f"a term in {unit} is added to one in {first}"
+                self._differs(term, message, unit, first, self._about(node))
         return first
 
     def _power(self, node: Expression, base: Expression, exponent: Expression) -> Known:
@@ -212,11 +211,8 @@ class Inference:
                 bound.setdefault(pattern, found)
             wanted = _value(pattern, bound)
             if differ(found, wanted):
-                self._note(
-                    argument,
-                    f"argument {index + 1} of {node.name} is {found}, it must be {wanted}: "
-                    f"{ratio(found, wanted)}",
-                )
+                message = f"argument {index + 1} of {node.name} is {found}, it must be {wanted}"
+                self._differs(argument, message, found, wanted)
             elif pattern == "a/T" and isinstance(found, Unit) and isinstance(self.time, Unit):
                 bound.setdefault("a", found * self.time)  # the slope of a ramp
         unseen = UNKNOWN if not self.complete else ANY
@@ -231,15 +227,24 @@ class Inference:
     def _lookup_argument(self, argument: Expression, what: str) -> None:
         found = self.of(argument)
         if isinstance(found, Unit) and found != DIMENSIONLESS:
-            self._note(
-                argument, f"the argument of {what} must be dimensionless, it is {found}",
-                f"divide it by a constant of 1 {found}", "unit-lookup",
+            self.mismatches.append(
+                Mismatch(
+                    argument, f"the argument of {what} must be dimensionless, it is {found}",
+                    f"divide it by a constant of 1 {found}", "unit-lookup", found,
+                )
             )  # fmt: skip
 
     # -- faults ---------------------------------------------------------------------------------
 
-    def _note(self, node: Expression, message: str, hint: str = "", code: str = "unit") -> None:
-        self.mismatches.append(Mismatch(node, message, hint, code))
+    def _note(self, node: Expression, message: str, hint: str = "") -> None:
+        self.mismatches.append(Mismatch(node, message, hint))
+
+    def _differs(
+        self, node: Expression, message: str, found: Known, wanted: Known, hint: str = ""
+    ) -> None:
+        factor = found / wanted if isinstance(found, Unit) and isinstance(wanted, Unit) else None
+        text = f"{message}: {ratio(found, wanted)}"
+        self.mismatches.append(Mismatch(node, text, hint, factor=factor))
 
     def _about(self, node: Expression) -> str:
         """The units of the plain names in a sum."""

@@ -7,32 +7,22 @@ behind its equation; what no unit is known of is passed over and counted against
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bullbear.equations.document import Equation
 from bullbear.equations.expressions import (
-    Array,
     Call,
     Expression,
     Name,
-    Table,
     walk,
 )
 from bullbear.equations.names import canonical
 from bullbear.equations.system import CONTROL_NAMES, System, Variable
-from bullbear.equations.unit_inference import (
-    UNKNOWN,
-    Inference,
-    Known,
-    Mismatch,
-    combined,
-    literal,
-    ratio,
-    terms,
-)
-from bullbear.errors import ERROR, WARNING, Finding, did_you_mean
-from bullbear.units import Unit, UnitError, Units
+from bullbear.equations.unit_equations import EquationUnits, suspects
+from bullbear.equations.unit_inference import UNKNOWN, Known, Mismatch
+from bullbear.errors import ERROR, NOTE, WARNING, Finding, did_you_mean
+from bullbear.units import UnitError, Units
 
 _HINTED = 6  # names listed in a hint
 
@@ -90,11 +80,29 @@ class _Check:
 
     def report(self) -> UnitsReport:
         total = known = 0
-        for key, variable in self.system.variables.items():
+        rules = EquationUnits(self.system, self.time, not self.complete)
+        for variable in self.system.variables.values():
             for equation in variable.equations:
+                mismatches, complete = rules.examine(variable, equation, self.declared)
                 total += 1
-                known += self._equation(key, variable, equation)
+                known += complete
+                for mismatch in mismatches:
+                    self._note_mismatch(equation, mismatch)
+        self._note_suspects(rules)
         return UnitsReport(tuple(self.findings), 100.0 * known / total if total else 100.0)
+
+    def _note_suspects(self, rules: EquationUnits) -> None:
+        """Declared units that would make faults vanish if they were others."""
+        for found in suspects(self.system, rules, self.declared):
+            variable = self.system.variables[found.key]
+            equation = next((e for e in variable.equations if e.units), variable.equations[0])
+            self.findings.append(
+                equation.source.finding(
+                    unit_offset(equation), "unit-suspect",
+                    f'the units of {found.count} equations that have "{variable.name}" would fit '
+                    f"if it were {found.unit}", "is the unit written here wrong?", NOTE,
+                )
+            )  # fmt: skip
 
     def note(
         self, equation: Equation, offset: int, code: str, message: str, hint: str = ""
@@ -164,78 +172,6 @@ class _Check:
 
     # -- equations ------------------------------------------------------------------------------
 
-    def _equation(self, key: str, variable: Variable, equation: Equation) -> bool:
-        """Whether every unit of the equation is known; faults are noted."""
-        node = equation.expression
-        wanted = self.declared[key]
-        if node is None or isinstance(node, Table | Array) or _plain_number(node):
-            return wanted is not UNKNOWN
-        inference = Inference(self.system, self.declared, self.time, not self.complete)
-        if isinstance(node, Call) and canonical(node.name) == "integ" and len(node.arguments) == 2:
-            self._stock(inference, variable, equation, node, wanted)
-        else:
-            self._right_side(inference, variable, equation, node, wanted)
-        for mismatch in inference.mismatches:
-            self._note_mismatch(equation, mismatch)
-        return inference.complete and wanted is not UNKNOWN
-
-    def _right_side(
-        self,
-        inference: Inference,
-        variable: Variable,
-        equation: Equation,
-        node: Expression,
-        wanted: Known,
-    ) -> None:
-        if isinstance(node, Call) and canonical(node.name) == "with lookup":
-            inference.of(node)  # its points have the unit of the variable
-            return
-        must = f'"{variable.name}" is {wanted}'
-        self._sum(inference, equation, node, wanted, lambda _sign: must)
-
-    def _stock(
-        self,
-        inference: Inference,
-        variable: Variable,
-        equation: Equation,
-        node: Call,
-        wanted: Known,
-    ) -> None:
-        """A stock's flows are its unit over time, its initial value is its unit."""
-        rate = combined("/", wanted, self.time)
-
-        def flow(sign: int) -> str:
-            return f'an {"inflow" if sign > 0 else "outflow"} of "{variable.name}" must be {rate}'
-
-        self._sum(inference, equation, node.arguments[0], rate, flow)
-        must = f'the initial value of "{variable.name}" must be {wanted}'
-        self._sum(inference, equation, node.arguments[1], wanted, lambda _sign: must)
-
-    def _sum(
-        self,
-        inference: Inference,
-        equation: Equation,
-        node: Expression,
-        wanted: Known,
-        must: Callable[[int], str],
-    ) -> None:
-        """Each term of a sum must have the unit wanted."""
-        single = literal(node) is not None  # where the whole argument of INTEG is a number
-        parts = [
-            (sign, term, inference.argument(term) if single else inference.of(term))
-            for sign, term in terms(node)
-        ]
-        if not isinstance(wanted, Unit):
-            inference.joined(node, [(term, found) for _, term, found in parts])
-            return
-        decided = [part for part in parts if isinstance(part[2], Unit)]
-        wrong = [part for part in decided if part[2] != wanted]
-        whole = len({found for _, _, found in wrong}) == 1 and len(wrong) == len(decided)
-        for sign, term, found in wrong[:1] if whole else wrong:
-            subject = "right side" if whole else f'"{_shown(equation, term)}"'
-            message = f"{subject} is {found}, {must(sign)}: {ratio(found, wanted)}"
-            self._note_mismatch(equation, Mismatch(term, message))
-
     def _note_mismatch(self, equation: Equation, mismatch: Mismatch) -> None:
         hint = mismatch.hint or self._units_read(mismatch.node)
         self.note(equation, mismatch.node.span.start, mismatch.code, mismatch.message, hint)
@@ -275,13 +211,3 @@ def unit_offset(equation: Equation) -> int:
     if not equation.units:
         return mark
     return mark + 1 + len(text[mark + 1 :]) - len(text[mark + 1 :].lstrip())
-
-
-def _plain_number(node: Expression) -> bool:
-    """Whether a right side is made of numbers alone; then it has the unit that it is given."""
-    return not any(isinstance(part, Name | Call | Table) for part in walk(node))
-
-
-def _shown(equation: Equation, node: Expression) -> str:
-    text = " ".join(equation.source.text[node.span.start : node.span.end].split())
-    return text if len(text) <= 40 else text[:37] + "..."
