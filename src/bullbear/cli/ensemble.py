@@ -96,8 +96,9 @@ def command(
     loaded = load_model(ctx, model)
     table = _draws(loaded, draws, seed)
     request = Request(outputs=outputs, save_at=at, method=method.value if method else None)
-    work = Work(make_plan(loaded, table, request), Options(threads=threads, cluster=cluster))
-    found, files = _run(work, table, request, out, resume)
+    plan = make_plan(loaded, table, request)
+    with Work(plan, Options(threads=threads, cluster=cluster)) as work:
+        found, files = _run(work, table, request, out, resume)
     if as_json:
         say_json({
             "ok": True, "draws": len(table), "failed": len(found.failed),

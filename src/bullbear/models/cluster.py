@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib import import_module
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from bullbear.models.ensemble import Part, Store, Work
     from bullbear.models.plan import Plan
 
-_PATIENCE = 10.0
+_PATIENCE = 5.0
 """How long to wait for the scheduler and for its first worker [s]."""
 _TRIES = 10
 """Workers that may die under one block."""
@@ -63,15 +62,8 @@ class Cluster:
                 hint="start `dask scheduler` and `dask worker`, and give the scheduler's address",
             ) from fault  # fmt: skip
 
-    def __enter__(self) -> Cluster:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let go of the scheduler."""
         self._client.close()
 
     def do(self, work: Work, indices: Iterable[int], keep: Store) -> None:
@@ -88,7 +80,7 @@ class Cluster:
             ): index
             for index in indices
         }  # fmt: skip
-        for future in distributed.as_completed(list(waiting)):
+        for future in distributed.as_completed(list(waiting), loop=self._client.loop):
             try:
                 part = future.result()
             except distributed.KilledWorker as fault:

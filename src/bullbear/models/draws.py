@@ -187,7 +187,7 @@ def sobol_draws(priors: dict[str, Prior], count: int, seed: int = 0) -> pd.DataF
     points = qmc.Sobol(len(priors), scramble=True, rng=np.random.default_rng(seed))
     shares = points.random_base2(math.ceil(math.log2(count)) if count > 1 else 0)[:count]
     columns = {name: prior.at(shares[:, i]) for i, (name, prior) in enumerate(priors.items())}
-    return pd.DataFrame(columns, index=pd.RangeIndex(count, name="draw"))
+    return pd.DataFrame(columns, index=pd.Index(np.arange(count), name="draw"))
 
 
 def read_draws(path: Path) -> pd.DataFrame:

@@ -28,6 +28,7 @@ from bullbear.models.versions import versions
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bullbear.models.cluster import Cluster
     from bullbear.models.model import Model
 
 Array = npt.NDArray[np.float64]
@@ -154,7 +155,6 @@ def run_ensemble(
 ) -> Ensemble:
     """Run all draws in memory; `Model.ensemble` describes the arguments."""
     plan = make_plan(model, draws, request)
-    work = Work(plan, options)
     parts: dict[int, Part] = {}
 
     def keep(index: int, part: Part) -> None:
@@ -162,20 +162,39 @@ def run_ensemble(
         if progress is not None:
             progress(len(part.status))
 
-    seconds = work.do(range(len(work.blocks)), keep)
+    with Work(plan, options) as work:
+        seconds = work.do(range(len(work.blocks)), keep)
     return gather(work, draws, request, parts.__getitem__, len(draws), seconds)
 
 
 class Work:
-    """A plan split into blocks, and those who work on them."""
+    """A plan split into blocks, and those who work on them.
 
-    def __init__(self, plan: Plan, options: Options, runner: Runner | None = None) -> None:
+    Raises
+    ------
+    UsageError
+        If the memory is too small for a block, or no scheduler answers.
+    """
+
+    def __init__(self, plan: Plan, options: Options) -> None:
         self.plan, self.options = plan, options
-        self.runner, self.remark = (runner, "") if runner else make_runner(plan.batch)
+        self.runner, self.remark = make_runner(plan.batch)
         count = len(plan.draws)
         size = block_size(count, self.runner.engine)
         self.blocks = [slice(low, min(low + size, count)) for low in range(0, count, size)]
         self.streaming = _streaming(plan, options, size)
+        self._cluster: Cluster | None = None
+        if options.cluster is not None:
+            from bullbear.models import cluster
+
+            self._cluster = cluster.Cluster(options.cluster)
+
+    def __enter__(self) -> Work:
+        return self
+
+    def __exit__(self, *_fault: object) -> None:
+        if self._cluster is not None:
+            self._cluster.close()
 
     def one(self, index: int) -> Part:
         return work_on(self.plan, self.runner, self.plan.draws[self.blocks[index]], self.streaming)
@@ -185,14 +204,10 @@ class Work:
 
         Interrupted, it hands over what is in work and lets nothing new begin.
         """
-        if self.options.cluster is not None:
-            from bullbear.models.cluster import Cluster
-
-            with Cluster(self.options.cluster) as cluster:
-                begin = clock.perf_counter()
-                cluster.do(self, indices, keep)
-                return clock.perf_counter() - begin
         begin = clock.perf_counter()
+        if self._cluster is not None:
+            self._cluster.do(self, indices, keep)
+            return clock.perf_counter() - begin
         with ThreadPoolExecutor(self.options.threads or _cores()) as pool:
             waiting = {pool.submit(self.one, index): index for index in indices}
             try:
