@@ -83,6 +83,11 @@ class References(ABC):
 
     def _subscript_value(self, node: Name, key: str, context: Context) -> int:
         """A range or an element standing as a number: its position, from 1."""
+        if node.subscripts and (key in self.system.ranges or self.system.ranges.is_element(key)):
+            raise LoweringFault(
+                node, "subscripts", f'"{node.name}" is a subscript and has none itself',
+                "is a part of a variable's name missing before the bracket?",
+            )  # fmt: skip
         ranges = self.system.ranges
         element = context.bound.get(key) if key in ranges else key
         # an element counts within the whole range that it belongs to, a subrange's too
