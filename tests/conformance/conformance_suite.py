@@ -158,7 +158,18 @@ def pysd(path: Path) -> Outcome:
         finally:
             path.with_suffix(".py").unlink(missing_ok=True)
     columns = {key_of(name): found[name].to_numpy(dtype=float) for name in found.columns}
-    return compare(Table(found.index.to_numpy(dtype=float), columns), path, frozenset())
+    table = Table(found.index.to_numpy(dtype=float), columns)
+    return compare(table, path, frozenset(key_of(n) for n in random_names(path)))
+
+
+def random_names(path: Path) -> Iterator[str]:
+    """Names of the variables that random streams reach; none where the file is refused."""
+    from bullbear.models.model import load
+
+    try:
+        return random_outputs(load(path).program)
+    except BullbearError:
+        return iter(())
 
 
 def _first_line(fault: BullbearError) -> str:

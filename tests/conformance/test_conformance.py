@@ -4,6 +4,7 @@ import conformance_suite as suite
 import numpy as np
 import pytest
 
+from bullbear.equations.export import export_vensim
 from bullbear.models.model import load
 from bullbear.models.reference import read_reference
 
@@ -23,6 +24,19 @@ def test_case(name):
     assert outcome.status == expected, outcome.note
     if expected == suite.AGREES:
         assert outcome.compared > 0
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in suite.EXCEPTIONS])
+def test_the_exported_model_runs_to_the_same_numbers(name, tmp_path):
+    model = load(CASES[name])
+    file = tmp_path / "exported.mdl"
+    file.write_text(export_vensim(model.system, model.grid().controls()), encoding="utf-8")
+    exported = load(file)
+    assert exported.definition.method == model.definition.method
+    again = exported.run().results
+    columns = {suite.key_of(column): again[column].to_numpy() for column in again.columns}
+    for column, values in model.run().results.items():
+        np.testing.assert_array_equal(columns[suite.key_of(column)], values, err_msg=column)
 
 
 @pytest.mark.parametrize("name", suite.EXCEPTIONS)

@@ -6,27 +6,43 @@ run are added, and overridden constants and initial values stand as numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, TypeAlias
 
 from bullbear.equations.document import Document, Equation, RangeDefinition
-from bullbear.equations.expressions import Binary, Call, Expression, Name, Number, Span, Subscript
+from bullbear.equations.expressions import (
+    Binary,
+    Call,
+    Expression,
+    Missing,
+    Name,
+    Number,
+    Span,
+    Subscript,
+)
 from bullbear.equations.functions import FUNCTIONS
 from bullbear.equations.lowering import lower
 from bullbear.equations.names import canonical
 from bullbear.equations.program import LookupTable, Program
-from bullbear.equations.system import CONTROL_NAMES, Definition, System, Variable
+from bullbear.equations.rewrite import transform
+from bullbear.equations.system import CONTROL_NAMES, Definition, System, Variable, equation_kind
 from bullbear.equations.tables import Tables
+from bullbear.equations.tokens import NAME
 from bullbear.equations.witness_dialect import Rewriter, suffixed
 from bullbear.equations.write import write_expression, write_float, write_number
 from bullbear.errors import EquationError
 
 Dialect: TypeAlias = Literal["vensim", "pysd"]
 _NOWHERE = Span(0, 0)
+_RK4_SETTINGS = (
+    "\\\\\\---/// Sketch information - do not modify anything except names\n"
+    "V300  Do not put anything below this section - it will be ignored\n"
+    "///---\\\\\\\n:L<%^E!@\n15:0,0,0,1,0,0\n"
+)
 _RULE = "*" * 56
-_READ_OVER_TIME = {"interpolate": "", "forward": "LOOKUP FORWARD", "backward": "LOOKUP BACKWARD"}
 
 
 def export_vensim(
@@ -35,6 +51,7 @@ def export_vensim(
     values: Mapping[str, float] | None = None,
     *,
     dialect: Dialect = "vensim",
+    method: str | None = None,
 ) -> str:
     """The model as the text of one Vensim file.
 
@@ -42,6 +59,7 @@ def export_vensim(
     ----------
     controls : initial_time, final_time, time_step, saveper [time unit]
     values : constants and initial values that replace those of the equations, by element name
+    method : euler or rk4; left out, the one that the first file declares
     dialect : `vensim`, or `pysd` for a text that PySD runs to the same numbers
 
     Raises
@@ -51,7 +69,8 @@ def export_vensim(
     DataError
         If a table beside the model cannot be read.
     """
-    return _Export(system, controls, dict(values or {}), dialect).text()
+    declared = method or (system.documents[0].method if system.documents else "")
+    return _Export(system, controls, dict(values or {}), dialect, declared).text()
 
 
 @dataclass(frozen=True)
@@ -75,6 +94,7 @@ class _Export:
     controls: Mapping[str, float]
     values: Mapping[str, float]
     dialect: Dialect
+    method: str
     tables: Tables = field(init=False)
     program: Program = field(init=False)
     witness: Rewriter | None = field(init=False)
@@ -104,6 +124,8 @@ class _Export:
             made = self.witness.tables(self.table, self.points)
             parts += [str(Entry(left, right)) for left, right in made]
         parts += self.control_entries()
+        if self.method == "rk4":
+            parts.append(_RK4_SETTINGS)
         return "\n".join(parts)
 
     def control_entries(self) -> Iterator[str]:
@@ -112,8 +134,12 @@ class _Export:
         for key, control in CONTROL_NAMES.items():
             variable = self.system.variables.get(key)
             comment = variable.comment if variable is not None else ""
-            yield str(Entry(f"{key.upper()}  = ", write_number(self.controls[control]),
-                            unit, comment))  # fmt: skip
+            right = write_number(self.controls[control])
+            if variable is not None and control in self.moving:
+                node = variable.equations[0].expression
+                assert node is not None
+                right = self.written(node)
+            yield str(Entry(f"{key.upper()}  = ", right, unit, comment))
 
     def range(self, definition: RangeDefinition) -> str:
         ranges = self.system.ranges
@@ -123,13 +149,14 @@ class _Export:
             listed = [ranges.spelled(e) for e in ranges.elements(definition.name)]
         else:
             listed = list(definition.elements)
-        text = ", ".join(listed)
+        text = ", ".join(map(self.subscript, listed))
         if definition.mappings:
             text += " -> " + ", ".join(
                 f"({m.target}: {', '.join(m.elements)})" if m.elements else m.target
                 for m in definition.mappings
             )
-        return str(Entry(f"{definition.name}:\n\t", text, "", definition.comment))
+        left = f"{vensim_name(definition.name)}:\n\t"
+        return str(Entry(left, text, "", definition.comment))
 
     def macros(self, document: Document) -> Iterator[str]:
         for macro in document.macros:
@@ -148,7 +175,7 @@ class _Export:
         if variable.kind == "control" or equation not in variable.equations:
             return
         node = equation.expression
-        if _external(node):
+        if _external(node) or (node is None and equation_kind(equation) == "data"):
             yield from self.from_tables(variable, equation)
         elif self.overridden(variable, equation):
             yield from self.with_values(variable, equation)
@@ -161,9 +188,9 @@ class _Export:
             if equation.operator:
                 raise _unsayable(equation, "has no readable equation")
             raise _unsayable(equation, "has no equation and no data")
-        left = equation.name + _listed(equation.subscripts)
+        left = vensim_name(equation.name) + self.listed(equation.subscripts)
         if equation.exceptions:
-            left += " :EXCEPT: " + ", ".join(map(_listed, equation.exceptions))
+            left += " :EXCEPT: " + ", ".join(map(self.listed, equation.exceptions))
         if equation.keyword:
             left += f" :{equation.keyword}:"
         if equation.operator == "(":
@@ -172,17 +199,41 @@ class _Export:
 
     def written(self, node: Expression) -> str:
         if self.witness is not None:
-            return write_expression(self.witness.rewritten(node), floats=True)
-        return write_expression(node)
+            node = self.witness.rewritten(node)
+        named = transform(node, self.renamed)
+        return write_expression(named, floats=self.witness is not None)
+
+    def renamed(self, node: Expression) -> Expression:
+        """The node with names that Vensim reads."""
+        if isinstance(node, Name | Call):
+            subscripts = tuple(replace(s, name=self.subscript(s.name)) for s in node.subscripts)
+            return replace(node, name=vensim_name(node.name), subscripts=subscripts)
+        return node
+
+    def subscript(self, name: str) -> str:
+        """An element or range by a name that Vensim reads; numbers are none."""
+        return f"element {name}" if name.isdigit() else vensim_name(name)
+
+    def listed(self, subscripts: Iterable[str]) -> str:
+        return _listed(map(self.subscript, subscripts))
 
     def entry(self, equation: Equation, left: str, right: str) -> Entry:
         units = f"{equation.units} {equation.limits}".strip()
         return Entry(left, right, units, equation.comment, equation.supplementary)
 
     @cached_property
+    def lowered(self) -> Program:
+        """The statements of the model, for its constants and its bounds that move."""
+        return lower(self.system)[0]
+
+    @property
+    def moving(self) -> Collection[str]:
+        return self.lowered.moving
+
+    @cached_property
     def constants(self) -> dict[str, float]:
         """The constants of the equations by element name."""
-        return {p.name: p.value for p in lower(self.system)[0].parameters}
+        return {p.name: p.value for p in self.lowered.parameters}
 
     def number(self, value: float) -> str:
         return write_number(value) if self.witness is None else write_float(value)
@@ -236,20 +287,21 @@ class _Export:
         yield self.plain(equation, replace(call, arguments=(call.arguments[0], chosen)))
 
     def spelled(self, variable: Variable, elements: tuple[str, ...]) -> str:
-        return variable.name + self.index(elements)
+        return vensim_name(variable.name) + self.index(elements)
 
     def index(self, elements: tuple[str, ...]) -> str:
-        return _listed(tuple(map(self.system.ranges.spelled, elements)))
+        return self.listed(map(self.system.ranges.spelled, elements))
 
     # -- tables from other files ----------------------------------------------------------------
 
     def from_tables(self, variable: Variable, equation: Equation) -> Iterator[Entry]:
+        kind = equation_kind(equation)
         for elements, name, definition in self.elements(variable, equation):
             spelled = self.spelled(variable, elements)
-            if variable.kind == "lookup":
+            if kind == "lookup":
                 table = self.table(canonical(variable.name), elements)
                 yield self.entry(equation, spelled, f"({self.points(table)})")
-            elif variable.kind == "data":
+            elif kind == "data":
                 yield from self.over_time(equation, spelled, definition, elements)
             else:
                 value = self.values.get(name, self.constants[name])
@@ -261,23 +313,32 @@ class _Export:
         """A series as a lookup over time."""
         index, kind = self.tables.data(definition, elements)
         table = self.program.tables[index]
-        if kind not in _READ_OVER_TIME:
-            raise _unsayable(equation, f"is read as :{equation.keyword}:, which no lookup does")
+        time = Name("Time", (), _NOWHERE)
         if kind == "interpolate":
             text = f"WITH LOOKUP(Time, ({self.points(table)}))"
             yield self.entry(equation, f"{spelled} =\n\t", text)
             return
-        name = suffixed(equation.name, "series")
-        series = name + self.index(elements)
-        yield Entry(series, f"({self.points(table)})")
         subscripts = tuple(
             Subscript(self.system.ranges.spelled(e), False, _NOWHERE) for e in elements
         )
-        call = Call(_READ_OVER_TIME[kind], (), (
-            Name(name, subscripts, _NOWHERE), Name("Time", (), _NOWHERE)), _NOWHERE)  # fmt: skip
-        if self.witness is not None:
-            self.witness.know(name, elements, table)
-        yield self.entry(equation, f"{spelled} =\n\t", self.written(call))
+
+        def read(words: str, points: LookupTable) -> tuple[Entry, Expression]:
+            name = suffixed(equation.name, words)
+            if self.witness is not None:
+                self.witness.know(name, elements, points)
+            caller = "LOOKUP FORWARD" if kind == "forward" else "LOOKUP BACKWARD"
+            call = Call(caller, (), (Name(name, subscripts, _NOWHERE), time), _NOWHERE)
+            left = vensim_name(name) + self.index(elements)
+            return Entry(left, f"({self.points(points)})"), call
+
+        entry, node = read("series", table)
+        yield entry
+        if kind == "raw":  # a value at its own time only, which a second lookup tells
+            entry, last = read("times", LookupTable(table.name, table.x, table.x))
+            yield entry
+            here = Binary("=", last, time, _NOWHERE)
+            node = Call("IF THEN ELSE", (), (here, node, Missing(_NOWHERE)), _NOWHERE)
+        yield self.entry(equation, f"{spelled} =\n\t", self.written(node))
 
     def table(self, key: str, elements: tuple[str, ...]) -> LookupTable:
         return self.program.tables[self.tables.lookup(self.system.variables[key], elements)]
@@ -285,6 +346,13 @@ class _Export:
     def points(self, table: LookupTable) -> str:
         pairs = zip(table.x.tolist(), table.y.tolist(), strict=True)
         return ",".join(f"({write_number(x)},{write_number(y)})" for x, y in pairs)
+
+
+def vensim_name(name: str) -> str:
+    """A name as it stands in Vensim text: between quotes where it holds other signs."""
+    if name.startswith('"') or re.fullmatch(NAME, name):
+        return name
+    return '"' + name.replace('"', '\\"') + '"'
 
 
 def _external(node: Expression | None) -> bool:
