@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 import typer
 
+from bullbear.errors import DataError
+from bullbear.models.workspace import FOLDERS
+from bullbear.report import edit_loop
 from bullbear.report.readme import MECHANISMS, PICTURE, Readme, main
 
 BLOCK = re.compile(r"<!-- run -->\n```(\w+)\n(.*?)\n```", re.DOTALL)
@@ -39,6 +42,12 @@ def png_texts(path: Path) -> Iterator[tuple[str, str]]:
             key, _, value = content[place + 8 : place + 8 + length].partition(b"\0")
             yield key.decode("latin-1"), value.decode("latin-1")
         place += length + 12
+
+
+def copy_workspace(root: Path, to: Path) -> None:
+    for name in FOLDERS:
+        if (root / name).is_dir():
+            shutil.copytree(root / name, to / name)
 
 
 REMEDY = "run `python -m bullbear.report.readme`"
@@ -93,9 +102,7 @@ def test_the_test_command_is_given_once_between_its_marks(text: str) -> None:
 
 def test_its_blocks_run(root: Path, text: str, tmp_path: Path) -> None:
     """Every block marked so, one after the other, in a copy of what a modeller edits."""
-    for name in ("models", "equations", "calibration", "README.md"):
-        place = root / name
-        (shutil.copytree if place.is_dir() else shutil.copy)(place, tmp_path / name)
+    copy_workspace(root, tmp_path)
     blocks = BLOCK.findall(text)
     assert {language for language, _ in blocks} == {"sh", "toml", "python"}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -115,8 +122,7 @@ def test_its_blocks_run(root: Path, text: str, tmp_path: Path) -> None:
 def test_a_stale_readme_is_found_and_made_anew(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("models", "equations", "calibration"):
-        shutil.copytree(root / name, tmp_path / name)
+    copy_workspace(root, tmp_path)
     stale = "<!-- generated: hinges -->\nold\n<!-- end -->\n"
     (tmp_path / "README.md").write_text(stale, encoding="utf-8")
     (tmp_path / PICTURE).unlink()
@@ -131,3 +137,17 @@ def test_a_stale_readme_is_found_and_made_anew(
     (tmp_path / "README.md").write_text(stale.replace("hinges", "hinge"), encoding="utf-8")
     assert main([]) == 1
     assert "hinges" in capsys.readouterr().err
+
+
+def test_an_edit_that_finds_nothing_is_no_example(
+    toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit = "sed -i 's/leak multiplier = 1/leak multiplier = 3/' equations/toy/flows.mdl"
+    steps = (edit_loop.Step(edit, "an edit", edits=True), edit_loop.Step("bullbear diff"))
+    monkeypatch.setattr(edit_loop, "STEPS", steps)
+    said = edit_loop.edit_loop(toy)
+    assert said.startswith(f"```console\n$ {edit}    # an edit\n$ bullbear diff\n")
+    assert "leak multiplier" in said.splitlines()[3]
+    monkeypatch.setattr(edit_loop, "STEPS", (edit_loop.Step("true", edits=True),))
+    with pytest.raises(DataError, match="nothing to change"):
+        edit_loop.edit_loop(toy)

@@ -23,6 +23,7 @@ from bullbear.models.model import Model, load
 from bullbear.models.trust import LARGEST_STEP_ERROR
 from bullbear.models.workspace import find_workspace
 from bullbear.report import drawing
+from bullbear.report.edit_loop import edit_loop
 from bullbear.report.numbers import columns_of, named_with_unit, percent, short, tick, year
 from bullbear.report.panels import Figure, overview
 
@@ -88,6 +89,7 @@ class Readme:
             "answer": self.answer,
             "cases": self.cases,
             "hinges": self.hinges,
+            "loop": lambda: edit_loop(self.root),
             "mechanisms": self.mechanisms,
         }
 
