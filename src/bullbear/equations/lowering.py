@@ -16,6 +16,7 @@ from functools import partial
 from bullbear.equations import allocation, events, macros, memory, random_functions, vectors
 from bullbear.equations.calls import Calls
 from bullbear.equations.context import HELD, INITIAL, RUN, Context, LoweringFault, Scope
+from bullbear.equations.document import Equation
 from bullbear.equations.expressions import (
     Array,
     Binary,
@@ -27,6 +28,7 @@ from bullbear.equations.expressions import (
     Table,
     Text,
     Unary,
+    walk,
 )
 from bullbear.equations.functions import FUNCTIONS, Function
 from bullbear.equations.names import canonical, element_name
@@ -384,7 +386,7 @@ class Lowering(Calls):
         equation = first.elements[loop[0][1]].equation
         self._note(
             equation.source.finding(
-                equation.span.start, "simultaneous",
+                _reference(equation, loop[1 % len(loop)][0]), "simultaneous",
                 f"these {what} wait for each other: " + " → ".join([*names, names[0]]),
                 "use ACTIVE INITIAL to give one of them a start" if initial
                 else "put a stock or a SMOOTH into the loop",
@@ -393,6 +395,15 @@ class Lowering(Calls):
 
 
 _NONE = Function("", 0, 0, "")
+
+
+def _reference(equation: Equation, key: str) -> int:
+    """Where an equation reads a variable; its beginning where the tree does not say."""
+    if equation.expression is not None:
+        for node in walk(equation.expression):
+            if isinstance(node, Name | Call) and canonical(node.name) == key:
+                return node.span.start
+    return equation.span.start
 
 
 def _cycle_names(finding: Finding) -> list[str]:

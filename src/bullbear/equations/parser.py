@@ -90,6 +90,11 @@ class _Parser:
         """What stands open before a fault: the slip may have been made there."""
         if self.here.kind == "end":
             return [(t.span.start, f'this "{t.text}" is not closed') for t in self.opened[-1:]]
+        if self.sees(",") and self.opened and self.opened[-1].text == "(":
+            at = self.tokens.index(self.opened[-1])
+            if at == 0 or self.tokens[at - 1].kind != "name":
+                opened = self.opened[-1].span.start
+                return [(opened, 'is the name of a function missing before this "("?')]
         return [
             (t.span.start, f'{t.text.upper()} is a function and needs a "("')
             for t in self.bare[-1:]
