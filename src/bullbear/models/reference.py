@@ -24,7 +24,7 @@ from bullbear.errors import DataError, Where, did_you_mean
 
 Array = npt.NDArray[np.float64]
 
-_NUMBER = re.compile(r"\s*[+-]?(\d*)(?:(\.)(\d*))?(?:[eE]([+-]?\d+))?\s*")
+_NUMBER = re.compile(r"\s*[+-]?(?=\.?\d)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?\s*")
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf, "na": MISSING,
                ":na:": MISSING, "-1.#ind": math.nan, "1.#inf": math.inf,
                "-1.#inf": -math.inf, "1.#qnan": math.nan}  # fmt: skip
@@ -141,8 +141,13 @@ def _rows(path: Path) -> Iterator[_Row]:
     # the first cell is called Time or by a time unit, so what ends it is what parts the cells
     delimiter = next((c for c in text.partition("\n")[0] if c in "\t,;"), ",")
     reader = csv.reader(io.StringIO(text), delimiter=delimiter)
-    for cells in reader:
-        yield _Row(reader.line_num, cells)
+    try:
+        for cells in reader:
+            yield _Row(reader.line_num, cells)
+    except csv.Error as fault:
+        raise DataError(f"no table of text: {fault}", code="reference",
+                        where=Where(str(path), reader.line_num + 1),
+                        hint="is a quotation mark left open?") from fault  # fmt: skip
 
 
 class _Table:
@@ -196,7 +201,7 @@ class _Table:
     def parse(self, text: str, row: int, column: int) -> float:
         if text.casefold() in _NOT_FINITE:
             return _NOT_FINITE[text.casefold()]
-        if not text or not _NUMBER.fullmatch(text) or not any(c.isdigit() for c in text):
+        if not _NUMBER.fullmatch(text):
             raise DataError(f'not a number: "{text}"', code="bad-number",
                             where=self.where(row, column),
                             hint="numbers are written like 0.3, -12 or 1e6")  # fmt: skip
@@ -227,7 +232,7 @@ class _Printing:
         if self.shortened:
             full = found.leading - self.significant + 1
             unit = min(unit, max(full, -self.decimals))
-        return float(10.0**unit)
+        return float(10.0 ** min(max(unit, -300), 300))
 
 
 @dataclass(frozen=True)
@@ -239,9 +244,9 @@ class _Digits:
 
 def _digits(text: str) -> _Digits | None:
     match = _NUMBER.fullmatch(text)
-    if match is None or not any(c.isdigit() for c in text):
+    if match is None:
         return None
-    whole, _, fraction, exponent = match.groups()
+    whole, fraction, exponent = match.groups()
     power = int(exponent or 0)
     decimals = len(fraction or "") - power
     digits = (whole + (fraction or "")).lstrip("0")

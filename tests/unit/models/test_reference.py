@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bullbear.errors import DataError
 from bullbear.models.reference import key_of, read_reference
@@ -134,6 +138,22 @@ def test_a_binary_file_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
     write(tmp_path, "Time\tA\n0\t1\n", "output.tab")
     assert "output.tab" in fault(tmp_path / "outptu.tab").hint
+
+
+EDITS = st.tuples(st.integers(0, 400), st.integers(0, 6), st.binary(max_size=3))
+
+
+@given(st.lists(EDITS, min_size=1, max_size=4))
+def test_a_damaged_file_is_read_or_refused(edits: list[tuple[int, int, bytes]]) -> None:
+    rows = "".join(f"{t}\t{t * 1.5}\t\t-{t}e-3\n" for t in range(20))
+    data = ('Time\t"A[b,c]"\tConstant\tD\n' + rows).encode()
+    for place, cut, put in edits:
+        data = data[:place] + put + data[place + cut :]
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "reference.tab")
+        path.write_bytes(data)
+        with suppress(DataError):
+            read_reference(path)
 
 
 def test_values_are_floats(tmp_path: Path) -> None:
