@@ -277,6 +277,14 @@ def test_an_error_has_place_line_caret_and_remedy(bullbear: Callable[..., Any], 
     assert hint.startswith('  hint: did you mean "sales"')
 
 
+def test_other_places_are_told_as_seen_from_here(bullbear: Callable[..., Any], shop: Path) -> None:
+    path = shop / "equations" / "shop.mdl"
+    path.write_text(SHOP + "\nsales = 3 ~ Unit/Year ~ C. |\n", encoding="utf-8")
+    outcome = bullbear("check", "shop", cwd=shop)
+    assert "the other definition is at equations/shop.mdl:43:1" in outcome.out
+    assert str(shop) not in outcome.out
+
+
 def test_json_has_the_same_findings(bullbear: Callable[..., Any], shop: Path) -> None:
     edit(shop, "equations/shop.mdl", "delivery - sales", "delivery - slaes")
     outcome = bullbear("check", "shop", "--json", cwd=shop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +24,7 @@ def command(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MODEL]...",
+            metavar="MODEL",
             help="Names under models/, or paths of .toml or .mdl files. Left out, the model of "
             "the workspace.",
             show_default=False,
@@ -89,7 +90,7 @@ def check(file: ModelFile, workspace: Path | None = None) -> Checked:
     from bullbear.calibration.ledger_check import check_ledger
     from bullbear.calibration.problem_check import check_problems
     from bullbear.models.check import check_model, known_units
-    from bullbear.models.workspace import XMILE_SUFFIXES
+    from bullbear.models.workspace import XMILE_SUFFIXES, find_workspace
 
     if file.path.suffix.lower() in XMILE_SUFFIXES:
         raise UsageError(
@@ -97,7 +98,8 @@ def check(file: ModelFile, workspace: Path | None = None) -> Checked:
             code="xmile",
             hint="`bullbear run FILE --engine pysd` lets PySD read and run it",
         )
-    units = known_units(workspace)
+    beside = None if file.foreign else file.path.parent
+    units = known_units(find_workspace(workspace, beside).root)
     checked = check_model(file, units)
     checked.findings += check_ledger(checked, units)
     checked.findings += check_problems(checked, units)
@@ -120,13 +122,16 @@ def _behaviour(ctx: typer.Context, name: str | None) -> list[Finding]:
 
 
 def shortened(finding: Finding) -> Finding:
-    """The finding with its file as seen from the working directory."""
+    """The finding with its files as seen from the working directory."""
+    here = str(Path.cwd())
     file = finding.where.file
-    if file is None:
-        return finding
-    path, here = Path(file).resolve(), Path.cwd()
-    shown = path.relative_to(here) if path.is_relative_to(here) else path
-    return replace(finding, where=Where(str(shown), finding.where.line, finding.where.column))
+    shown = None if file is None else str(Path(file).resolve()).removeprefix(here + os.sep)
+    return replace(
+        finding,
+        where=Where(shown, finding.where.line, finding.where.column),
+        message=finding.message.replace(here + os.sep, ""),
+        hint=finding.hint.replace(here + os.sep, ""),
+    )
 
 
 def _strictly(finding: Finding) -> Finding:
