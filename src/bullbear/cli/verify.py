@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bullbear.cli.options import JsonOption, load_model
+from bullbear.cli.options import JsonOption, load_file, model_file
 from bullbear.cli.output import note, say, say_json, wrapped
 
 if TYPE_CHECKING:
     from bullbear.models.verify import Difference, Verification
+    from bullbear.models.workspace import ModelFile
 
 SHOWN = 12
 
@@ -63,15 +64,27 @@ def command(
     start of smooths, lookups outside their points) to find the likely cause. Exit code 1 where
     anything differs.
     """
-    from bullbear.models.verify import verify
-
-    found = verify(load_model(ctx, model), against, rtol, scenario)
+    found = _verify(model_file(ctx, model), against, rtol, scenario)
     if as_json:
         say_json(_content(found))
     else:
         _show(found)
     if not found.ok:
         raise typer.Exit(1)
+
+
+def _verify(file: ModelFile, against: Path, rtol: float, scenario: str | None) -> Verification:
+    from bullbear.models.verify import verify
+    from bullbear.models.workspace import XMILE_SUFFIXES
+
+    if file.path.suffix.lower() not in XMILE_SUFFIXES:
+        return verify(load_file(file), against, rtol, scenario)
+    from bullbear.models.verify_table import verify_table
+    from bullbear.models.xmile import load_xmile
+
+    note(f"PySD reads and runs {file.path.name}; bullbear's own reader is for Vensim text")
+    loaded = load_xmile(file.path)
+    return verify_table(loaded.name, loaded.run(scenario or "base").results, against, rtol)
 
 
 def _content(found: Verification) -> dict[str, Any]:

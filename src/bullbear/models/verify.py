@@ -200,21 +200,7 @@ class Comparison:
         return worst
 
     def _difference(self, name: str, values: Array) -> Difference | None:
-        series = self.pairs[name]
-        wanted, unit = series.values[self.rows], series.resolution[self.rows]
-        gap = _gap(values, wanted)
-        known = wanted[np.isfinite(wanted)]
-        scale = float(np.max(np.abs(known), initial=0.0))
-        beyond = gap - unit / 2 - ALWAYS_ALLOWED
-        bad = np.flatnonzero(beyond > self.rtol * scale)
-        if not bad.size:
-            return None
-        worst = float(np.max(gap))
-        at = int(bad[0])
-        return Difference(
-            name, worst / scale if scale > 0 else float("inf"),
-            float(self.times[at]), float(wanted[at]), float(values[at]),
-        )  # fmt: skip
+        return difference(self.pairs[name], self.rows, self.times, name, values, self.rtol)
 
     @cached_property
     def rank(self) -> dict[str, tuple[bool, int, int]]:
@@ -228,6 +214,31 @@ class Comparison:
             moving = program.levels[node] > Level.DRAW
             ranks[name] = (moving, node, depth[canonical(split_element(name)[0])])
         return ranks
+
+
+def difference(
+    series: Series, rows: npt.NDArray[np.intp], times: Array, name: str, values: Array, rtol: float
+) -> Difference | None:
+    """How a variable departs from its series; None where it does not.
+
+    Parameters
+    ----------
+    rows : which values of the series are compared, shape (time,)
+    times, values : when that is [time unit], and the variable then, shape (time,)
+    """
+    wanted, unit = series.values[rows], series.resolution[rows]
+    gap = _gap(values, wanted)
+    scale = float(np.max(np.abs(wanted[np.isfinite(wanted)]), initial=0.0))
+    beyond = gap - unit / 2 - ALWAYS_ALLOWED
+    bad = np.flatnonzero(beyond > rtol * scale)
+    if not bad.size:
+        return None
+    at = int(bad[0])
+    worst = float(np.max(gap))
+    return Difference(
+        name, worst / scale if scale > 0 else float("inf"),
+        float(times[at]), float(wanted[at]), float(values[at]),
+    )  # fmt: skip
 
 
 def sample(found: Array, grid: Grid, times: Array, printed: Array) -> Array:
