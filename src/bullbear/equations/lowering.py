@@ -148,12 +148,14 @@ class Lowering(Calls):
         moving = self.builder.program.moving
         if key in CONTROL_NAMES and not spelled_out and CONTROL_NAMES[key] not in moving:
             return self.builder.add("control", data=CONTROL_NAMES[key])
+        memo: Key = (key, elements, mode)
+        known = self._done.get(memo)
+        if known is not None:
+            return known
         variable = self.system.variables[key]
         spelled = tuple(map(self.system.ranges.spelled, elements))
-        return self._once(
-            (key, elements, mode),
-            self._context(variable, elements, mode, element_name(variable.name, spelled)),
-        )
+        name = element_name(variable.name, spelled)
+        return self._once(memo, self._context(variable, elements, mode, name))
 
     def scope_value(self, scope: Scope, key: str, mode: str) -> int:
         """The statement of a variable of a macro's body."""

@@ -145,7 +145,8 @@ class _Emitter:
         return self.dialect.logical.format(text) if truth and not wants_truth else text
 
     def lookup(self, node: Node, texts: Mapping[int, str]) -> str:
-        table, kind = node.data  # type: ignore[misc]
+        assert isinstance(node.data, tuple)
+        table, kind = node.data
         return f"lookup_{kind}_{table}({self.argument(node, node.args[0], texts)})"
 
 

@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from bullbear.equations.program import LookupTable, Program
 from bullbear.equations.streams import scalar_source
 
 StepFunction = Callable[[float, float, Sequence[float]], tuple[float, ...]]
+Functions = Mapping[str, StepFunction]
 
 _COMPARED = {
     "lt": "{0} < {1}", "le": "{0} <= {1}", "gt": "{0} > {1}", "ge": "{0} >= {1}",
@@ -36,7 +38,7 @@ SAFE = Dialect(_COMPARED | _SAFE | _ARITHMETIC, frozenset(), "{0}")
 # The quick form raises where IEEE arithmetic has infinity or not-a-number; the caller then takes
 # the safe form.
 QUICK = Dialect(
-    SAFE.templates
+    dict(SAFE.templates)
     | {
         "div": "{0} / {1}",
         "min": "{0} if {0} < {1} else {1}",
@@ -81,33 +83,34 @@ class PythonCode:
         """Work out what depends on constants only, and make the step functions.
 
         A step that the quick form cannot do (x/0, exp of a large number, ...) is done again by
-        the safe form, which has the results of IEEE arithmetic.
+        the safe form, which has the results of IEEE arithmetic and is made when it is needed.
         """
         p = [float(value) for value in parameters]
-        start, safe = self._form("safe")(p, controls)
+        start, _ = self._form("start")(p, controls)
         try:
             _, quick = self._form("quick")(p, controls)
         except QUICK_FAULTS:
-            return Prepared(start, safe)
-        return Prepared(start, {name: _guarded(quick[name], safe[name]) for name in self.groups})
+            return Prepared(start, self._form("safe")(p, controls)[1])
+        safe = cache(lambda: self._form("safe")(p, controls)[1])
+        return Prepared(start, {name: _guarded(quick[name], name, safe) for name in self.groups})
 
-    def _form(self, name: str) -> Callable[..., tuple[tuple[float, ...], dict[str, StepFunction]]]:
+    def _form(self, name: str) -> Callable[..., tuple[tuple[float, ...], Functions]]:
         forms = self._forms  # type: ignore[attr-defined]
         if name not in forms:
-            dialect = SAFE if name == "safe" else QUICK
+            dialect = QUICK if name == "quick" else SAFE
             space = _namespace(self.program.tables)
-            text = source(self.program, dialect, self.groups)
+            text = source(self.program, dialect, {} if name == "start" else self.groups)
             exec(compile(text, f"<equations, {name}>", "exec"), space)
             forms[name] = space["prepare"]
         return forms[name]  # type: ignore[no-any-return]
 
 
-def _guarded(quick: StepFunction, safe: StepFunction) -> StepFunction:
+def _guarded(quick: StepFunction, name: str, safe: Callable[[], Functions]) -> StepFunction:
     def step(t: float, h: float, s: Sequence[float]) -> tuple[float, ...]:
         try:
             return quick(t, h, s)
         except QUICK_FAULTS:
-            return safe(t, h, s)
+            return safe()[name](t, h, s)
 
     return step
 
@@ -175,7 +178,7 @@ def forward(table: LookupTable) -> Callable[[float], float]:
 
 def raw(table: LookupTable) -> Callable[[float], float]:
     """The value of the point at x itself; Vensim's :NA: elsewhere."""
-    points = dict(zip(table.x.tolist(), table.y.tolist(), strict=True))
+    points: dict[float, float] = dict(zip(table.x.tolist(), table.y.tolist(), strict=True))
 
     def at(x: float) -> float:
         return points.get(x, scalar.MISSING)
