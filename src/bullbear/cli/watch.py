@@ -75,7 +75,7 @@ class _Watch:
         if model is None or run is None:
             lines.append(self._standing())
         else:
-            lines += self._moved(model)
+            lines += self._moved(model, run)
             errors = sum(finding.severity == ERROR for finding in findings)
             if self.good is None or errors <= self.errors:
                 self.good, self.run, self.errors = model, run, errors
@@ -102,13 +102,14 @@ class _Watch:
             new = [f for f in own if (f.code, str(f.where)) not in said]
             return [*findings, *new], None, None
 
-    def _moved(self, model: Model) -> list[str]:
+    def _moved(self, model: Model, run: Run) -> list[str]:
         from bullbear.cli.diff import lines
-        from bullbear.models.diff import diff_models
+        from bullbear.models.diff import diff_runs
 
-        if self.good is None:
+        if self.good is None or self.run is None:
             return [f"{self.file.name} runs; waiting for a save, Ctrl-C ends"]
-        found = diff_models(self.good, model, "the last good version", "this")
+        before = (self.good, self.run)
+        found = diff_runs(before, (model, run), "the last good version", "this")
         return ["nothing that counts has changed"] if found.same else list(lines(found))
 
     def _standing(self) -> str:

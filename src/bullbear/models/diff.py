@@ -19,6 +19,7 @@ from bullbear.models.reference import key_of
 if TYPE_CHECKING:
     from bullbear.equations.document import Equation
     from bullbear.models.model import Model
+    from bullbear.models.run import Run
     from bullbear.models.sides import Side
 
 CONSTANT, LOOKUP, EQUATION = "constant", "lookup", "equation"
@@ -106,7 +107,40 @@ def diff(old: Side, new: Side) -> ModelDiff:
 
 
 def diff_models(old: Model, new: Model, old_label: str, new_label: str) -> ModelDiff:
-    """Compare two models that can be run."""
+    """Compare two models that can be compiled; a run that stops is a fault of its side."""
+    runs: list[Run] = []
+    faults = {}
+    for model, label in ((old, old_label), (new, new_label)):
+        try:
+            runs.append(model.run(model.definition.canonical))
+        except BullbearError as fault:
+            faults[label] = fault
+    if faults:
+        return replace(_before_runs(old, new, old_label, new_label), faults=faults)
+    return diff_runs((old, runs[0]), (new, runs[1]), old_label, new_label)
+
+
+def diff_runs(
+    old: tuple[Model, Run], new: tuple[Model, Run], old_label: str, new_label: str
+) -> ModelDiff:
+    """Compare two models with their canonical runs."""
+    found = _before_runs(old[0], new[0], old_label, new_label)
+    given = {key_of(n) for model, _ in (old, new) for n in model.program.parameter_index()}
+    before, after = (
+        run.results.drop(columns=[c for c in run.results if key_of(str(c)) in given])
+        for _, run in (old, new)
+    )
+    return replace(
+        found,
+        compared=len(after.columns),
+        moved=movements(before, after),
+        events=moved_events(old[1].events, new[1].events),
+        headline=new[0].definition.headline,
+    )
+
+
+def _before_runs(old: Model, new: Model, old_label: str, new_label: str) -> ModelDiff:
+    """What can be said of two models without running them."""
     constants = list(_constants(old, new))
     told = {canonical(c.name.partition("[")[0]) for c in constants}
     changes = [
@@ -116,27 +150,8 @@ def diff_models(old: Model, new: Model, old_label: str, new_label: str) -> Model
         *_settings(old, new),
         *_scenarios(old, new),
     ]
-    scenario = new.definition.canonical
-    runs, faults = [], {}
-    for model, label in ((old, old_label), (new, new_label)):
-        try:
-            runs.append(model.run(model.definition.canonical))
-        except BullbearError as fault:
-            faults[label] = fault
     rates = _start_rates(old, new)
-    if faults:
-        return ModelDiff(old_label, new_label, changes, rates, scenario, faults=faults)
-    given = {key_of(n) for m in (old, new) for n in m.program.parameter_index()}
-    before, after = (
-        run.results.drop(columns=[c for c in run.results if key_of(str(c)) in given])
-        for run in runs
-    )
-    moved, compared = movements(before, after), len(after.columns)
-    events = moved_events(runs[0].events, runs[1].events)
-    return ModelDiff(
-        old_label, new_label, changes, rates, scenario, compared, moved, events,
-        headline=new.definition.headline,
-    )  # fmt: skip
+    return ModelDiff(old_label, new_label, changes, rates, new.definition.canonical)
 
 
 # -- what was written -----------------------------------------------------------------------------
