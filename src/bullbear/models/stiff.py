@@ -12,7 +12,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ from bullbear.equations.program import COMPARISONS, Level, Program
 from bullbear.errors import SimulationError
 from bullbear.models.field import Field, Rates
 from bullbear.models.simulate import Grid, Simulator, Trajectory, grid_index
+
+if TYPE_CHECKING:
+    from scipy.integrate import LSODA
 
 Array = npt.NDArray[np.float64]
 RTOL = 1e-9
@@ -156,42 +159,75 @@ class _Solver:
         return found
 
     def _piece(self, begin: int, end: int, start: Array) -> Array:
-        from scipy.integrate import solve_ivp
+        """States at the grid times behind `begin`, up to `end`.
+
+        A trial point may lie where a rate is not finite, below zero under a root or a logarithm.
+        The solver then starts again, with short steps, from the last point that it accepted.
+        """
+        grid = self.grid
+        times = grid.initial + grid.step * np.arange(begin + 1, end + 1, dtype=np.float64)
+        found = np.empty((len(times), len(start)))
+        solver = self._solver(begin, end, grid.time(begin), start)
+        done, restarted = 0, -math.inf
+        while solver.status == "running":
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # what LSODA says is in its status as well
+                    message = solver.step()
+            except _NotFinite as fault:
+                if solver.t <= restarted:
+                    raise self._error(fault) from None
+                restarted = solver.t
+                solver = self._solver(begin, end, solver.t, solver.y)
+                continue
+            if solver.status == "failed":
+                raise SimulationError(
+                    f"LSODA gave up after {float(solver.t)!r}: {message}",
+                    code="solver",
+                    hint="run it by euler or rk4 to see what happens there",
+                )
+            until = int(np.searchsorted(times, solver.t, side="right"))
+            if until > done:
+                found[done:until] = solver.dense_output()(times[done:until]).T
+                done = until
+        return found
+
+    def _solver(self, begin: int, end: int, time: float, states: Array) -> LSODA:
+        from scipy.integrate import LSODA
 
         grid = self.grid
-        times = grid.initial + grid.step * np.arange(begin, end + 1, dtype=np.float64)
 
         def held(t: float) -> float:
             k = math.floor((t - grid.initial) / grid.step)
             return grid.time(min(max(k, begin), end - 1))
 
-        def rates(t: float, states: Array) -> Array:
-            values = self.rates.rates(t, held(t), states)
+        def rates(t: float, at: Array) -> Array:
+            values = self.rates.rates(t, held(t), at)
             if not np.isfinite(values).all():
-                raise self._not_finite(t, values)
+                raise _NotFinite(t, values)
             return values
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what LSODA says is in its status as well
-            solved = solve_ivp(
-                rates, (times[0], times[-1]), start, method="LSODA", t_eval=times[1:],
-                jac=lambda t, s: self.rates.jacobian(t, held(t), s),
-                rtol=self.rtol, atol=self.rtol * self.scale,
-            )  # fmt: skip
-        if not solved.success or solved.y.shape[1] != end - begin:
-            reached = float(solved.t[-1]) if len(solved.t) else float(times[0])
-            raise SimulationError(
-                f"LSODA gave up after {reached!r}: {solved.message}",
-                code="solver",
-                hint="run it by euler or rk4 to see what happens there",
-            )
-        return np.asarray(solved.y.T)
+        def slopes(t: float, at: Array) -> Array:
+            return self.rates.jacobian(t, held(t), at)
 
-    def _not_finite(self, time: float, values: Array) -> SimulationError:
-        bad = int(np.flatnonzero(~np.isfinite(values))[0])
+        return LSODA(
+            rates, time, states, grid.time(end), rtol=self.rtol, atol=self.rtol * self.scale,
+            jac=slopes,
+        )  # fmt: skip
+
+    def _error(self, fault: _NotFinite) -> SimulationError:
+        bad = int(np.flatnonzero(~np.isfinite(fault.rates))[0])
         return SimulationError(
-            f'the rate of "{self.program.states[bad].name}" is {float(values[bad])!r} at '
-            f"{float(time)!r}",
+            f'the rate of "{self.program.states[bad].name}" is {float(fault.rates[bad])!r} at '
+            f"{fault.time!r}",
             code="not-finite",
             hint="guard the division or the logarithm in its equations",
         )
+
+
+class _NotFinite(Exception):
+    """A rate is not finite at a point that the solver tries."""
+
+    def __init__(self, time: float, rates: Array) -> None:
+        super().__init__(time)
+        self.time, self.rates = float(time), rates

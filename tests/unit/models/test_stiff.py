@@ -144,3 +144,13 @@ def test_rk4_agrees_with_lsoda_on_numerai(numerai: Model) -> None:
     stiff = StiffSimulator(simulator).run(grid, "lsoda", vector).values
     rk4 = simulator.run(grid, "rk4", vector).values
     assert (np.abs(rk4 - stiff).max(axis=0) / np.abs(stiff).max(axis=0)).max() < 3e-5
+
+
+def test_a_trial_point_where_a_rate_is_not_finite_is_not_the_end(numerai: Model) -> None:
+    """In this scenario the treasury runs dry in 2029, and LSODA tries points below zero."""
+    vector = numerai.parameter_vector(numerai.values("bear_2021")).tolist()
+    grid = numerai.grid(vector, final_time=2030.5)
+    simulator = Simulator(numerai.program, [numerai.program.outputs["Treasury NMR"]], [])
+    stiff = StiffSimulator(simulator).run(grid, "lsoda", vector).values
+    rk4 = simulator.run(grid, "rk4", vector).values
+    assert np.abs(rk4 - stiff).max() < 1e-3 * np.abs(stiff).max()
