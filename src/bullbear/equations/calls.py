@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
 from bullbear.equations.context import HELD, INITIAL, RUN, Context, LoweringFault
 from bullbear.equations.expressions import Call, Expression, Name, Table, children
-from bullbear.equations.functions import FUNCTIONS, Function
+from bullbear.equations.functions import FUNCTIONS, UNSUPPORTED, Function
 from bullbear.equations.names import canonical
 from bullbear.equations.references import References
 from bullbear.equations.system import Variable
@@ -34,6 +35,8 @@ class Calls(References):
             return self._lookup_function(node, key, context)
         if function.kind == "initial":
             return self._initial(node, key, context)
+        if function.kind == "data":
+            return self._data_function(node, key, context)
         if function.kind in ("stock", "external"):
             raise LoweringFault(
                 node, "placement", f"{function.name} must be the whole right side of its equation"
@@ -58,6 +61,8 @@ class Calls(References):
                 node, "not-a-function", f'"{variable.name}" is no lookup and takes no argument',
                 "is an operator missing before the parenthesis?",
             )  # fmt: skip
+        if canonical(node.name) in UNSUPPORTED:
+            raise LoweringFault(node, "unsupported", f"{node.name} is not supported")
         lookups = [v.name for v in self.system.variables.values() if v.kind == "lookup"]
         hint = did_you_mean(node.name, [*(f.name for f in FUNCTIONS.values()), *lookups])
         raise LoweringFault(node, "unknown-function", f'no function is called "{node.name}"', hint)
@@ -133,11 +138,37 @@ class Calls(References):
             return self.lookup(table, "interpolate", self.expression(x, context), None)
         name, x = node.arguments
         table = self.table_named(name, node, context)
+        if key == "lookup invert":
+            inverse = self.tables.inverse(table)
+            return self.lookup(inverse, "interpolate", self.expression(x, context), None)
         kind = key.removeprefix("lookup ")
         at = self.expression(x, context)
         if kind != "extrapolate" and context.mode == RUN and self.timed((at,)):
             at = self.expression(x, replace(context, mode=HELD))
         return self.lookup(table, kind, at, None)
+
+    def _data_function(self, node: Call, key: str, context: Context) -> int:
+        """What a data variable has at another time than now."""
+        name, *rest = node.arguments
+        variable = self.system.variables.get(canonical(getattr(name, "name", "")))
+        if not isinstance(name, Name) or variable is None or variable.kind != "data":
+            raise LoweringFault(name, "data", f"{node.name} needs a data variable")
+        elements = self.indices(name, variable, context)
+        table, kind = self.tables.data(variable.elements[elements], elements)
+        times = self.tables.program.tables[table].x
+        if key in ("get data first time", "get data last time"):
+            return self.builder.const(float(times[0 if "first" in key else -1]))
+        at = self.expression(rest[0], context)
+        if key == "get data between times":
+            how = self.fixed_number(self.expression(rest[1], context), node.name)
+            if how not in (-1, 0, 1):
+                raise LoweringFault(rest[1], "data", "the third argument must be -1, 0 or 1")
+            kind = {-1: "backward", 0: "interpolate", 1: "forward"}[int(how)]
+        return self.builder.add("lookup", at, data=(table, kind))
+
+    @abstractmethod
+    def fixed_number(self, index: int, function: str) -> float | None:
+        """A number that shapes the statements; the constants below it cannot be changed later."""
 
     def table_named(self, name: Expression, call: Call, context: Context) -> int:
         """The table that a name stands for as an argument of a function."""

@@ -14,7 +14,7 @@ class Function:
     """`most` None: any number of arguments from `least` on.
 
     kind: arithmetic, reduction (over subscripts with a bang), time, memory (hidden stocks),
-    lookup, external, stock, initial, logic, random, vector, allocation.
+    lookup, data, external, stock, initial, logic, random, vector, allocation.
     """
 
     name: str
@@ -40,7 +40,8 @@ def _table() -> dict[str, Function]:
         "memory": [
             ("SMOOTH", 2, 2), ("SMOOTHI", 3, 3), ("SMOOTH3", 2, 2), ("SMOOTH3I", 3, 3),
             ("SMOOTH N", 4, 4), ("DELAY1", 2, 2), ("DELAY1I", 3, 3), ("DELAY3", 2, 2),
-            ("DELAY3I", 3, 3), ("DELAY N", 4, 4), ("DELAY FIXED", 3, 3), ("TREND", 3, 3),
+            ("DELAY3I", 3, 3), ("DELAY N", 4, 4), ("DELAY FIXED", 3, 3),
+            ("DELAY MATERIAL", 4, 4), ("TREND", 3, 3),
             ("FORECAST", 3, 3), ("SAMPLE IF TRUE", 3, 3),
         ],
         "vector": [
@@ -55,7 +56,9 @@ def _table() -> dict[str, Function]:
         "stock": [("INTEG", 2, 2)],
         "initial": [("INITIAL", 1, 1), ("ACTIVE INITIAL", 2, 2), ("REINITIAL", 1, 1)],
         "lookup": [("WITH LOOKUP", 2, 2), ("LOOKUP EXTRAPOLATE", 2, 2), ("LOOKUP FORWARD", 2, 2),
-                   ("LOOKUP BACKWARD", 2, 2)],
+                   ("LOOKUP BACKWARD", 2, 2), ("LOOKUP INVERT", 2, 2)],
+        "data": [("GET DATA AT TIME", 2, 2), ("GET DATA BETWEEN TIMES", 3, 3),
+                 ("GET DATA FIRST TIME", 1, 1), ("GET DATA LAST TIME", 1, 1)],
         "external": [
             (f"GET {kind} {what}", 3 if what == "CONSTANTS" else 4,
              {"CONSTANTS": 3, "SUBSCRIPT": 5}.get(what, 4))
@@ -70,3 +73,20 @@ def _table() -> dict[str, Function]:
 
 
 FUNCTIONS = _table()
+
+# Functions of Vensim that are refused by name: what they do is not done here yet.
+UNSUPPORTED = frozenset(
+    name.casefold()
+    for name in (
+        "ALLOC P", "DELAY BATCH", "DELAY CONVEYOR", "DELAY LOST", "DELAY PROFILE", "DELAY LEAK",
+        "DELAYP", "DEMAND AT PRICE", "DEPRECIATE BY SCHEDULE", "DEPRECIATE STRAIGHTLINE",
+        "FIND MARKET PRICE", "FIND ZERO", "GAMMA LN", "GET DATA MEAN", "GET DATA STDV",
+        "GET DATA TOTAL POINTS", "GET DATA MAX", "GET DATA MIN", "GET TIME VALUE", "GET VDF DATA",
+        "GET VDF CONSTANTS", "GET VDF LOOKUPS", "GET 123 DATA", "INTERNAL RATE OF RETURN",
+        "LOOKUP AREA", "LOOKUP SLOPE", "MARKETP", "MESSAGE", "NPV", "PROBE", "QUEUE AGE AVERAGE",
+        "QUEUE AGE IN RANGE", "QUEUE FIFO", "RANDOM BETA", "RANDOM BINOMIAL", "RANDOM GAMMA",
+        "RANDOM LOOKUP", "RANDOM NEGATIVE BINOMIAL", "RANDOM PINK NOISE", "RANDOM POISSON",
+        "RANDOM WEIBULL", "SHIFT IF TRUE", "SINTEG", "SOLVE", "SSTATS", "STDDEV", "SUPPLY AT PRICE",
+        "TABXL", "VECTOR LOOKUP", "VMEDIAN", "VSTDDEV",
+    )
+)  # fmt: skip

@@ -38,6 +38,7 @@ def lower(lowering: Lowering, node: Call, key: str, context: Context) -> int:
         "trend": _Memory.trend,
         "forecast": _Memory.forecast,
         "delay fixed": _Memory.delay_fixed,
+        "delay material": _Memory.delay_material,
         "sample if true": _Memory.sample,
     }
     return methods[key](_Memory(lowering, node, context))
@@ -232,7 +233,7 @@ class _Memory:
 
     def delay_fixed(self) -> int:
         """DELAY FIXED(x, T, initial): what entered T ago, exactly."""
-        source, time, initial = self.node.arguments
+        source, time, initial, *_ = self.node.arguments
         if self.starting:
             return self.start(initial)
         leaves, fresh = self.states(1, "fixed")
@@ -246,6 +247,19 @@ class _Memory:
         if fresh:
             self.later(finish)
         return leaves[0]
+
+    def delay_material(self) -> int:
+        """DELAY MATERIAL(x, T, initial, missing): each bit stays T, as long as T does not change.
+
+        A time that changes would part or pile up what is under way; that is refused.
+        """
+        _, time, *_ = self.node.arguments
+        if self.lowering.builder.level(self.now(time)) > Level.DRAW:
+            raise LoweringFault(
+                time, "unsupported", "DELAY MATERIAL is supported with a constant delay time only",
+                "use DELAY3 or DELAY FIXED, or make the time a constant",
+            )  # fmt: skip
+        return self.delay_fixed()
 
     def sample(self) -> int:
         """SAMPLE IF TRUE(condition, x, initial): x while the condition holds, else the last x."""

@@ -48,6 +48,20 @@ class Tables:
             self._known[key] = self._add(variable.name, xs, ys)
         return self._known[key]
 
+    def inverse(self, index: int) -> int:
+        """The table that gives x for y, where y only rises or only falls."""
+        table = self.program.tables[index]
+        rises = np.diff(table.y)
+        if not ((rises > 0).all() or (rises < 0).all()):
+            raise DataError(
+                f'the lookup "{table.name}" takes a value twice and has no inverse',
+                code="lookup-inverse", hint="LOOKUP INVERT needs points that only rise or fall",
+            )  # fmt: skip
+        key = ("inverse", index)
+        if key not in self._known:
+            self._known[key] = self._add(table.name, table.y.tolist(), table.x.tolist())
+        return self._known[key]
+
     def inline(self, points: Table, name: str, source: Source) -> int:
         """The table of a WITH LOOKUP."""
         key = (source.name, points.span.start)
