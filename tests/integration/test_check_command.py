@@ -187,6 +187,8 @@ BROKEN = [
      "shop.toml", 5, "error", "unknown-key", "headlines", '"headline"'),
     ("models/shop.toml", "step = 0.25", "step = 0.1",
      "shop.toml", 11, "warning", "time-step", "no power of 1/2", "0.0625 or 0.125"),
+    ("models/shop.toml", 'unit = "Year"', 'unit = "Year)"',
+     "shop.toml", 8, "error", "unit-syntax", '"Year)" is no unit', "Year"),
     ("models/shop.toml", 'unit = "Unit/Year"', 'unit = "Unit"',
      "shop.toml", 22, "error", "observation-unit", "differs by 1/Year", "another file"),
     ("models/shop.toml", 'scenarios = "scenarios"', 'scenarios = "scenarios"\ncanonical = "bas"',

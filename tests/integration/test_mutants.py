@@ -6,6 +6,7 @@ share has a bound here, and `bullbear diff` shows what they change.
 
 from __future__ import annotations
 
+import random
 import shutil
 import time
 from collections import Counter
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from mutants import Judge, code_tokens, mutants
 
+from bullbear.models.check import check_model, known_units
 from bullbear.models.workspace import ModelFile
 
 # Shares over 2 000 mutants of the Numerai sectors were measured when this was written; the bounds
@@ -60,6 +62,25 @@ def assert_answered(ends: Counter[str], unseen: list[str]) -> None:
 
 def test_a_sample_of_mutants(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert_answered(*verdicts(workspace, 30, 3, monkeypatch))
+
+
+def test_slips_in_files_of_other_makers_are_answered(
+    shared: Path, root: Path, tmp_path: Path
+) -> None:
+    # Macros, tables, arrays, old encodings: one token and one character changed in each file.
+    folder = shutil.copytree(shared / "test-models", tmp_path / "models")
+    chance = random.Random(4)
+    for path in sorted(folder.rglob("*.mdl")):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        at = chance.randrange(len(text))
+        typed = chance.choice(["", '"', "{", "|", "~", "(", ",", "\n", "'", "[", "=", "\\", "9"])
+        slips = [*(mutant.text for mutant in mutants(text, 1, 6)), text[:at] + typed + text[at:]]
+        for slip in slips:
+            path.chmod(0o644)
+            path.write_text(slip, encoding="utf-8")
+            begin = time.process_time()
+            check_model(ModelFile(path.stem, path), known_units(root))
+            assert time.process_time() - begin < _LONGEST, path
 
 
 @pytest.mark.long

@@ -72,11 +72,17 @@ class _Check:
             for line in document.settings.splitlines():
                 if line.startswith("22:"):
                     units.same(line[3:].split(","))
-        self.time = units.read(time_unit) if time_unit else UNKNOWN
+        self.time = self._time(time_unit)
         self.declared: dict[str, Known] = {}
         for key, variable in system.variables.items():
             self.declared[key] = self._declared(key, variable)
         self._unknown_words()
+
+    def _time(self, text: str) -> Known:
+        try:
+            return self.units.read(text) if text else UNKNOWN
+        except UnitError:
+            return UNKNOWN  # noted where it stands
 
     def report(self) -> UnitsReport:
         total = known = 0

@@ -29,7 +29,7 @@ from bullbear.models.scenarios import ScenarioFile, load_scenarios
 from bullbear.models.simulate import control_values
 from bullbear.models.toml_file import KeyPath, key_places, place_of, read_toml
 from bullbear.models.workspace import ModelFile, find_workspace
-from bullbear.units import Units
+from bullbear.units import UnitError, Units
 
 
 def known_units(workspace: Path | None = None) -> Units:
@@ -70,6 +70,7 @@ def check_model(file: ModelFile, units: Units) -> Checked:
     survey = _check_equations(system, checked.findings, [name for _, name in named], ERROR)
     if bounds is not None:
         checked.findings += _bounds_twice(system)
+        checked.findings += _time_unit(bounds.unit, units, text)
         known = {"initial_time": bounds.initial, "final_time": bounds.final,
                  "time_step": bounds.step, "saveper": bounds.saveper or bounds.step}  # fmt: skip
         where = text.place(("time", "step"))
@@ -225,6 +226,15 @@ def _names_in(definition: ModelDefinition) -> Iterator[tuple[KeyPath, str]]:
         yield from ((("conservation", total), name) for name in names)
     for number, plot in enumerate(definition.plots):
         yield from ((("plots", number, "variables"), name) for name in plot.variables)
+
+
+def _time_unit(unit: str, units: Units, text: TomlText) -> Iterator[Finding]:
+    try:
+        units.read(unit)
+    except UnitError as fault:
+        where = text.place(("time", "unit"))
+        yield Finding("unit-syntax", f'"{unit}" is no unit: {fault.message}', where,
+                      "write it as Year", excerpt=text.line(where))  # fmt: skip
 
 
 def _unknown_names(
