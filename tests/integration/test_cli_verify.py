@@ -67,6 +67,14 @@ def test_a_run_with_another_time_step_names_the_time_step(toy: Path, cli: Cli) -
     assert "0.0625" in said["first"]["explanation"]
 
 
+def test_the_numerai_model_with_twice_the_time_step(tmp_path: Path, cli: Cli) -> None:
+    cli("run", "numerai", "--time-step", "0.03125", "--out", tmp_path)
+    said = cli("verify", "numerai", "--against", tmp_path / "base.csv", "--json").json
+    assert len(said["differing"]) > 100
+    assert said["first"]["cause"] == "time step"
+    assert said["first"]["proved"] is True
+
+
 def test_the_text_names_the_first_when_by_how_much_and_why(toy: Path, cli: Cli) -> None:
     cli("run", "--method", "rk4")
     done = cli("verify", "toy", "--against", "bullbear-out/run/base.csv")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -127,6 +127,9 @@ def _in_folder(folder: Path) -> ModelFile | Workspace:
         return Workspace(folder.resolve())
     for suffixes in ((".toml",), FOREIGN_SUFFIXES):
         files = sorted(f for f in folder.iterdir() if f.suffix.lower() in suffixes)
+        joined = _joined_from(folder) if files and suffixes is FOREIGN_SUFFIXES else None
+        if joined is not None:
+            return joined
         if len(files) == 1:
             return ModelFile(files[0].stem, files[0])
         if files:
@@ -138,6 +141,17 @@ def _in_folder(folder: Path) -> ModelFile | Workspace:
         f"{folder} has neither models/ and equations/ nor a model file",
         code="unknown-model", hint="name a workspace, or the path of a .toml or .mdl file",
     )  # fmt: skip
+
+
+def _joined_from(folder: Path) -> ModelFile | None:
+    """The model of the workspace around a folder that joins the sectors in it."""
+    for root in folder.resolve().parents:
+        for path in sorted((root / "models").glob("*.toml")):
+            with suppress(BullbearError):
+                sectors = load_definition(path).sector_paths
+                if any(sector.resolve().parent == folder.resolve() for sector in sectors):
+                    return ModelFile(path.stem, path)
+    return None
 
 
 def _same_model(place: Workspace, names: list[str]) -> ModelFile:

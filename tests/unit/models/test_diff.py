@@ -205,6 +205,21 @@ def test_the_places_of_a_revision_are_not_shown(repository: Path) -> None:
         assert only(diff(before, after)).where is None
 
 
+def test_a_folder_of_sectors_means_the_model_that_joins_them(tmp_path: Path) -> None:
+    before, after = workspace(tmp_path / "before"), workspace(tmp_path / "after")
+    for folder in (before, after):
+        sector = (folder / "equations" / "tank.mdl").read_text(encoding="utf-8")
+        head, tap, tail = sector.partition("tap = 2 ~ Litre/Day ~ |\n")
+        (folder / "equations" / "tank.mdl").write_text(head + tail, encoding="utf-8")
+        value = tap if folder is before else tap.replace("2", "3")
+        (folder / "equations" / "tap.mdl").write_text("{UTF-8}\n" + value, encoding="utf-8")
+        model = folder / "models" / "tank.toml"
+        sectors = '"../equations/tank.mdl", "../equations/tap.mdl"'
+        model.write_text(MODEL.replace('"../equations/tank.mdl"', sectors), encoding="utf-8")
+    with sides(str(before / "equations"), str(after / "equations"), None) as (a, b):
+        assert only(diff(a, b)).name == "tap"
+
+
 @pytest.mark.parametrize("old", ["HEAD~7", "tnk", "-x", "HEAD:models/tnk.toml"])
 def test_what_is_neither_file_nor_revision_is_refused(repository: Path, old: str) -> None:
     with pytest.raises(UsageError), sides(old, None, repository):
