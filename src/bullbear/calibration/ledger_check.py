@@ -249,8 +249,14 @@ def check_series(
     except DataError as error:
         if not error.findings:
             yield _said(place, error.message, error.hint)
-        # a file that cannot be opened is answered where it is read
-        yield from (f for f in error.findings if f.where.line is not None)
+        for finding in error.findings:
+            if finding.where.line is not None:
+                yield finding
+            elif not raw:  # a table that an equation reads is missed there already
+                near = (p.name for p in path.parent.glob("*.csv"))
+                message = f'"{path.name}" {finding.message}'
+                hint = did_you_mean(path.name, near)
+                yield Finding("no-file", message, place.where, hint, ERROR, place.excerpt)
         return
     for written in dict.fromkeys(row.unit for row in series.rows):
         line = next(row.line for row in series.rows if row.unit == written)
