@@ -190,7 +190,7 @@ BROKEN = [
     ("models/shop.toml", 'unit = "Year"', 'unit = "Year)"',
      "shop.toml", 8, "error", "unit-syntax", '"Year)" is no unit', "Year"),
     ("models/shop.toml", "delivery.csv", "delivrey.csv",
-     "shop.toml", 24, "error", "no-file", "delivrey.csv", "delivery.csv"),
+     "shop.toml", 22, "error", "no-file", "delivrey.csv", "delivery.csv"),
     ("models/shop.toml", 'unit = "Unit/Year"', 'unit = "Unit"',
      "shop.toml", 22, "error", "observation-unit", "differs by 1/Year", "another file"),
     ("models/shop.toml", 'scenarios = "scenarios"', 'scenarios = "scenarios"\ncanonical = "bas"',
