@@ -186,6 +186,11 @@ class Inference:
         if key == "with lookup" and len(node.arguments) == 2:
             self._lookup_argument(node.arguments[0], "WITH LOOKUP")
             return ANY
+        if key == "prod" and len(node.arguments) == 1:
+            unit = self.of(node.arguments[0])  # a power that the number of elements decides
+            return unit if unit in (DIMENSIONLESS, ANY) else self._open()
+        if key == "lookup invert" and len(node.arguments) == 2:
+            return self._inverse(node)
         if key.startswith("lookup ") and len(node.arguments) == 2:
             name = node.arguments[0]
             found = self.system.variables.get(canonical(getattr(name, "name", "")))
@@ -223,6 +228,16 @@ class Inference:
             self._lookup_argument(argument, f'the lookup "{variable.name}"')
         found = self.declared[canonical(variable.name)]
         return self._open() if found is UNKNOWN else found
+
+    def _inverse(self, node: Call) -> Known:
+        """Where a lookup has a value: the value has the unit of the lookup."""
+        name, value = node.arguments
+        wanted = self.declared.get(canonical(getattr(name, "name", "")), UNKNOWN)
+        found = self.argument(value)
+        if differ(found, wanted):
+            message = f"argument 2 of {node.name} is {found}, it must be {wanted}"
+            self._differs(value, message, found, wanted)
+        return DIMENSIONLESS
 
     def _lookup_argument(self, argument: Expression, what: str) -> None:
         found = self.of(argument)
