@@ -8,6 +8,9 @@ from bullbear.equations.expressions import Expression, Span
 from bullbear.equations.source import Source
 from bullbear.errors import Finding, Where
 
+MOST_ELEMENTS = 100_000
+"""Of one subscript range, and of one variable: more is a slip, or an attack on the memory."""
+
 
 @dataclass(frozen=True)
 class Equation:

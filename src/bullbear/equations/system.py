@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
+from math import prod
 
-from bullbear.equations.document import Document, Equation, Macro
+from bullbear.equations.document import MOST_ELEMENTS, Document, Equation, Macro
 from bullbear.equations.expressions import (
     Array,
     Binary,
@@ -115,6 +116,13 @@ class System:
     def _define(self, variable: Variable, equation: Equation) -> None:
         indices = [canonical(s) for s in equation.subscripts]
         choices = [self._elements(equation, s) for s in equation.subscripts]
+        count = prod(map(len, choices))
+        if count > MOST_ELEMENTS:
+            self._fault(
+                equation, "too-large", f'"{equation.name}" would have {count} elements',
+                f"a variable may have {MOST_ELEMENTS}",
+            )  # fmt: skip
+            return
         excluded = {
             combination
             for exception in equation.exceptions

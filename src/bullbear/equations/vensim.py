@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bullbear.equations.document import (
+    MOST_ELEMENTS,
     Document,
     Equation,
     Macro,
@@ -362,6 +363,8 @@ class _Reader:
         low, high = int(first["number"]), int(last["number"])
         if low > high:
             raise SyntaxFault(offset, "range", f'"{match[0]}" counts downwards')
+        if high - low >= MOST_ELEMENTS:
+            raise SyntaxFault(offset, "range", f'"{match[0]}" has over {MOST_ELEMENTS} elements')
         return [f"{first['stem']}{number}" for number in range(low, high + 1)]
 
 

@@ -24,6 +24,8 @@ _BINDING = {
     "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "mod": 6, "^": 8,
 }  # fmt: skip
 _SIGN = 7
+_DEEPEST = 100
+_LONGEST = 400
 _WORDS = {"or", "and", "not", "mod", "if", "then", "else"}
 _VENSIM = {"or": ":OR:", "and": ":AND:"}
 _TOKEN = re.compile(
@@ -58,7 +60,7 @@ class _Parser:
     def __init__(self, text: str, place: Callable[[int], int]) -> None:
         self.text, self.place = text, place
         self.tokens = self.tokenize()
-        self.position = 0
+        self.position = self.depth = 0
 
     def tokenize(self) -> list[_Token]:
         tokens: list[_Token] = []
@@ -129,12 +131,17 @@ class _Parser:
 
     def expression(self, floor: int) -> Expression:
         left = self.prefixed()
+        count = 0
         while self.here.kind in ("symbol", "word"):
             operator = self.here.text
             power = _BINDING.get(operator, 0)
             if power <= floor:
                 break
             self.take()
+            count += 1
+            if count > _LONGEST:
+                message = f"the equation has more than {_LONGEST} operators in a row"
+                raise SyntaxFault(left.span.start, "syntax", message)
             right = self.expression(power - 1 if operator == "^" else power)
             left = self.joined(operator, left, right)
         return left
@@ -148,6 +155,15 @@ class _Parser:
         return Binary(_VENSIM.get(operator, operator), left, right, span)
 
     def prefixed(self) -> Expression:
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            message = f"the equation has more than {_DEEPEST} parts nested in each other"
+            raise SyntaxFault(self.here.span.start, "syntax", message)
+        found = self.unary()
+        self.depth -= 1
+        return found
+
+    def unary(self) -> Expression:
         token = self.here
         if self.sees("-") or self.sees("+") or self.sees("not"):
             self.take()

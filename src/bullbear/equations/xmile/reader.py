@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bullbear.equations.document import Document, Equation, Macro, RangeDefinition
+from bullbear.equations.document import MOST_ELEMENTS, Document, Equation, Macro, RangeDefinition
 from bullbear.equations.expressions import (
     Array,
     Binary,
@@ -39,7 +39,6 @@ _REFUSED = {
 }  # fmt: skip
 _METHODS = {"euler": "euler", "rk2": "rk4", "rk4": "rk4", "rk45": "rk4", "gear": "rk4"}
 _DEEPEST = 30
-_MOST_ELEMENTS = 100_000
 _NUMBERS = re.compile(r"\s*[-+]?[\d.][\d.eE+-]*(\s*[,;]\s*[-+]?[\d.][\d.eE+-]*)*\s*[,;]?\s*")
 
 
@@ -96,7 +95,7 @@ class _Reader:
         for element in holder.all("dim") if holder is not None else ():
             name = spelled(element.attributes.get("name", ""))
             size = element.attributes.get("size", "")
-            if size and not (size.isdigit() and int(size) <= _MOST_ELEMENTS):
+            if size and not (size.isdigit() and int(size) <= MOST_ELEMENTS):
                 raise SyntaxFault(element.start, "range", f'"{size}" is no size of a dimension')
             listed = [spelled(e.attributes.get("name", "")) for e in element.all("elem")]
             elements = tuple(listed or map(str, range(1, int(size or 0) + 1)))
@@ -241,6 +240,8 @@ class _Reader:
 
     def variable(self, place: _Place, element: Element) -> None:
         name = place.prefix + spelled(element.attributes.get("name", ""))
+        if not element.attributes.get("name", "").strip():
+            raise SyntaxFault(element.start, "xmile", f"this <{element.name}> has no name")
         refused = _REFUSED.get(element.name) or next(
             (_REFUSED[child.name] for child in element.children if child.name in _REFUSED), None
         )
