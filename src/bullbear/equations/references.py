@@ -67,8 +67,9 @@ class References(ABC):
             return self.scope_value(scope, key, mode)
         if key == "time":
             return self.time(context)
-        if key.rstrip("$") in self.system.variables and (key.endswith("$") or key in CONTROL_NAMES):
-            return self.value(key.rstrip("$"), (), mode)
+        bare = key.rstrip("$")
+        if bare in CONTROL_NAMES or (key != bare and bare in self.system.variables):
+            return self.value(bare, (), mode)
         hint = did_you_mean(node.name, [*scope.macro.inputs, *scope.variables])
         raise LoweringFault(
             node, "unknown-name", f'nothing in the macro "{scope.macro.name}" is called '
