@@ -178,30 +178,25 @@ def _ln_twice(x: Vector) -> tuple[Vector, Vector]:
 def power(x: Vector, y: Vector) -> Vector:
     """x to the y, with the special values of C's `pow`."""
     size = x.call("fabs")
+    finite = size.lt(math.inf)
     high, low = _ln_twice(size)
+    high = finite.select(high, size)  # infinite and not-a-number stay
+    high = size.eq(0.0).select(-math.inf, high)
     p = y * high
     p_low = y.fma(high, -p) + y * low
-    p_low = p.call("fabs").lt(800.0).select(p_low, 0.0)
+    p_low = p_low.call("fabs").lt(800.0).select(p_low, 0.0)
     p = _limited(p, -800.0, 800.0)
     rest, whole, shifted = _reduced(p)
     rest = rest + whole.fma(-_LN2[1], p_low)
     value = _scaled(1.0 + _exp_tail(rest), whole, shifted)
-    return _power_specials(x, y, size, value)
-
-
-def _power_specials(x: Vector, y: Vector, size: Vector, value: Vector) -> Vector:
-    inf, body = math.inf, x.body
-    ends = size.eq(0.0) | size.eq(inf)
-    grows = size.eq(inf).select(1.0, -1.0) * y
-    value = ends.select(grows.gt(0.0).select(inf, 0.0), value)
-    value = (size.eq(1.0) & y.call("fabs").eq(inf)).select(1.0, value)
-    whole = y.eq(y.call("trunc"))
+    # signs and roots of negative numbers
+    integral = y.eq(y.call("trunc"))
     half = 0.5 * y
-    odd = whole & ~half.eq(half.call("trunc"))
-    value = odd.select(body.call("copysign", value, x), value)
-    value = (x.lt(0.0) & ~whole & ~ends).select(math.nan, value)
-    value = (body.compare("uno", x, x) | body.compare("uno", y, y)).select(math.nan, value)
-    return (y.eq(0.0) | x.eq(1.0)).select(1.0, value)
+    odd = integral & ~half.eq(half.call("trunc"))
+    value = odd.select(x.body.call("copysign", value, x), value)
+    value = (x.lt(0.0) & finite & ~integral).select(math.nan, value)
+    endless = y.call("fabs").eq(math.inf)
+    return (y.eq(0.0) | x.eq(1.0) | (size.eq(1.0) & endless)).select(1.0, value)
 
 
 # -- circular functions -------------------------------------------------------------------------

@@ -20,8 +20,8 @@ Array = npt.NDArray[np.float64]
 _CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)  # lets go of the interpreter's lock while it runs
 
 
-_SELDOM, _OFTEN = 0, 2
-"""How hard LLVM tries: what runs once per draw or saved time is rather compiled fast."""
+_ONCE, _SELDOM, _OFTEN = 0, 1, 2
+"""How hard LLVM tries: what runs once per draw, or at saved times, is rather compiled fast."""
 
 
 class Unsupported(Exception):
@@ -82,13 +82,13 @@ class NativeCode:
         self.machine = machine or host()
         self.layout = Layout(program, tuple(watched), tuple(stocks))
         self.kernel = Kernel(self.layout, self.machine.shape)
-        seldom, step = (Module(self.layout, self.machine.shape) for _ in range(2))
-        seldom.prepare()
-        seldom.times("times", self.layout.times)
+        once, seldom, often = (Module(self.layout, self.machine.shape) for _ in range(3))
+        once.prepare()
+        once.times("times", self.layout.times)
         seldom.observe()
-        step.step()
+        often.step()
         self._library = Library(self.machine)
-        self._library.add((seldom.text(), _SELDOM), (step.text(), _OFTEN),
+        self._library.add((once.text(), _ONCE), (seldom.text(), _SELDOM), (often.text(), _OFTEN),
                           (self.kernel.text(), _OFTEN))  # fmt: skip
         self._moved: dict[tuple[int, ...], int] = {}
         self._lock = Lock()

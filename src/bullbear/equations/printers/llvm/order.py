@@ -1,7 +1,8 @@
 """An order of statements in which neighbours seldom wait for each other.
 
-A processor works on a few hundred instructions at a time; written in the order of the equations,
-most of them would wait for the one before.  The order decides no number.
+A processor looks a few hundred instructions ahead.  A power alone takes about a hundred that wait
+for each other, so costly functions are worked out several at a time, their instructions in turns.
+Neither decides a number.
 """
 
 from __future__ import annotations
@@ -11,14 +12,19 @@ from collections.abc import Sequence
 
 from bullbear.equations.program import Program
 
-_LATENCY = {"exp": 70, "ln": 90, "pow": 220, "div": 16, "sqrt": 20, "lookup": 40}
+_LATENCY = {"exp": 70, "ln": 90, "pow": 300, "div": 16, "sqrt": 20, "lookup": 40}
 """Cycles until a result can be used, about; 4 for what is not named."""
-_COST = {"exp": 37, "ln": 45, "pow": 135, "div": 9}
-"""Cycles in which nothing else of its kind can begin, about; 1 for what is not named."""
+_COSTLY = frozenset({"exp", "ln", "pow"})
+_TOGETHER = 8
+"""Costly statements that are worked out in turns."""
 
 
-def spread(program: Program, inside: Sequence[int]) -> list[int]:
-    """List scheduling: of what is ready, what the longest chain waits for comes first."""
+def spread(program: Program, inside: Sequence[int]) -> list[list[int]]:
+    """Batches of statements that do not need each other, each after those that it needs.
+
+    Of what is ready, what the longest chain waits for comes first; costly functions wait until
+    nothing else is ready, so that several come together.
+    """
     nodes, members = program.nodes, set(inside)
     arguments = {i: members & set(nodes[i].args) for i in inside}
     users: dict[int, list[int]] = {i: [] for i in inside}
@@ -30,21 +36,33 @@ def spread(program: Program, inside: Sequence[int]) -> list[int]:
         behind = max((chain[user] for user in users[i]), default=0)
         chain[i] = _LATENCY.get(nodes[i].op, 4) + behind
     missing = {i: len(arguments[i]) for i in inside}
-    ready = [(-chain[i], i) for i in inside if not missing[i]]
-    heapq.heapify(ready)
-    coming: list[tuple[int, int]] = []  # (when, statement)
-    done: dict[int, int] = {}
-    now = 0
-    while ready or coming:
-        while coming and (coming[0][0] <= now or not ready):
-            when, i = heapq.heappop(coming)
-            now = max(now, when)
-            heapq.heappush(ready, (-chain[i], i))
-        _, i = heapq.heappop(ready)
-        now += _COST.get(nodes[i].op, 1)
-        done[i] = now + _LATENCY.get(nodes[i].op, 4)
-        for user in users[i]:
-            missing[user] -= 1
-            if not missing[user]:
-                heapq.heappush(coming, (max(done[a] for a in arguments[user]), user))
-    return list(done)
+    cheap: list[tuple[int, int]] = []
+    costly: list[tuple[int, int]] = []
+
+    def ready(i: int) -> None:
+        heapq.heappush(costly if nodes[i].op in _COSTLY else cheap, (-chain[i], i))
+
+    for i in inside:
+        if not missing[i]:
+            ready(i)
+    batches = []
+    while cheap or costly:
+        heap, most = (cheap, 1) if cheap else (costly, _TOGETHER)
+        batch = [heapq.heappop(heap)[1] for _ in range(min(most, len(heap)))]
+        batches.append(batch)
+        for i in batch:
+            for user in users[i]:
+                missing[user] -= 1
+                if not missing[user]:
+                    ready(user)
+    return batches
+
+
+def in_turns(parts: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of several parts, each spread evenly over the whole."""
+    placed = [
+        ((line + 0.5) / len(part), number, text)
+        for number, part in enumerate(parts)
+        for line, text in enumerate(part)
+    ]
+    return [text for _, _, text in sorted(placed, key=lambda found: found[:2])]

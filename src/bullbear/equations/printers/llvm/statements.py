@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from bullbear.equations.printers.llvm import mathematics
 from bullbear.equations.printers.llvm.ir import Body, Truth, Vector
 from bullbear.equations.printers.llvm.lookups import lookup
-from bullbear.equations.printers.llvm.order import spread
+from bullbear.equations.printers.llvm.order import in_turns, spread
 from bullbear.equations.program import COMPARISONS, LOGICAL, Node, Program
 
 _RELATIONS = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
@@ -62,8 +62,22 @@ class Statements:
                 for argument in self.program.nodes[index].args:
                     wanted[argument] = True
         inside = [i for i, want in enumerate(wanted) if want and i not in self.stored]
-        for index in spread(self.program, inside) if self.inline else inside:
+        for batch in spread(self.program, inside) if self.inline else [[i] for i in inside]:
+            self._write_together(batch)
+
+    def _write_together(self, batch: list[int]) -> None:
+        """Write statements that do not need each other, line by line in turns."""
+        for index in batch:  # what several of them read must stand before all of them
+            for argument in self.program.nodes[index].args:
+                if len(batch) > 1 and argument not in self.stored:
+                    self.value(argument)
+        lines, parts = self.body.lines, []
+        for index in batch:
+            begin = len(lines)
             self._write(index)
+            parts.append(lines[begin:])
+            del lines[begin:]
+        lines += in_turns(parts)
 
     def value(self, index: int) -> Vector:
         """A statement as a number; the truth of a comparison is 1 or 0."""
