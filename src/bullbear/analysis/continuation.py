@@ -19,6 +19,8 @@ from bullbear.analysis.stability import Stability, judge
 Array = npt.NDArray[np.float64]
 MOST_CORRECTIONS = 12
 CORRECTED = 1e-11
+ON_THE_CURVE = 1e-15
+NEAR = 1e-6  # a test value this small beside those at both ends is at its zero
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,8 @@ class _Walker:
             matrix = np.vstack([self.derivative(z), row])
             if not (np.isfinite(f).all() and np.isfinite(matrix).all()):
                 return None, iteration
+            if np.max(np.abs(f)) <= ON_THE_CURVE:
+                return z, iteration  # at a branch point the matrix below is singular
             try:
                 move = np.linalg.solve(matrix, -f)
             except np.linalg.LinAlgError:
@@ -184,16 +188,29 @@ class _Walker:
     def locate(
         self, z: Array, tangent: Array, step: float, test: Callable[[Array], float]
     ) -> Array | None:
-        """Where a test along the branch passes zero."""
+        """Where a test along the branch passes zero.
+
+        At a branch point itself the corrector may fail; the nearest point it reached is taken.
+        """
+        nearest: tuple[float, Array | None] = (float("inf"), None)
 
         def value(share: float) -> float:
+            nonlocal nearest
             there = z if share == 0 else self.advance(z, tangent, share)[0]
-            return float("nan") if there is None else test(there)
+            if there is None:
+                return float("nan")
+            found = test(there)
+            if abs(found) < nearest[0]:
+                nearest = (abs(found), there)
+            return found
 
         first, last = value(0.0), value(step)
         if not first * last < 0:
             return None
-        share = float(brentq(value, 0.0, step, xtol=1e-15, rtol=1e-14))
+        try:
+            share = float(brentq(value, 0.0, step, xtol=1e-15, rtol=1e-14))
+        except ValueError:  # the corrector failed
+            return nearest[1] if nearest[0] < NEAR * max(abs(first), abs(last)) else None
         return self.advance(z, tangent, share)[0]
 
     def special(self, kind: str, z: Array | None, turning: bool | None) -> list[SpecialPoint]:

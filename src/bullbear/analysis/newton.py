@@ -73,7 +73,7 @@ def solve_many(
         root = solve(field, jacobian, start, scale, tol)
         if root is None:
             continue
-        distances = [np.max(np.abs(root.states - known.states) / scale) for known in found]
+        distances = [_size(root.states - known.states, scale) for known in found]
         if all(distance > SAME for distance in distances):
             found.append(root)
     return found

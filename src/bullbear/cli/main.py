@@ -15,6 +15,7 @@ from bullbear.cli import (
     diff,
     ensemble,
     equations,
+    equilibrium,
     export,
     init,
     loops,
@@ -45,6 +46,7 @@ app.command("export")(export.command)
 app.command("init")(init.command)
 app.command("verify")(verify.command)
 app.command("diff")(diff.command)
+app.command("equilibrium")(equilibrium.command)
 app.command("loops")(loops.command)
 app.command("watch")(watch.command)
 

@@ -1,0 +1,80 @@
+"""Branches of equilibria as a picture: solid where they are stable, broken where they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bullbear.report.drawing import DPI, INK, LINE_COLOURS, plain_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from bullbear.analysis.branches import Diagram
+    from bullbear.analysis.continuation import Branch
+
+MOST_PANELS = 6
+MARKS = {"fold": "s", "hopf": "o", "branch": "D"}
+
+
+def draw_branches(diagram: Diagram, path: Path, states: Sequence[str] | None = None) -> Path:
+    """Draw the branches over the constant into a PNG file, one panel per state.
+
+    Parameters
+    ----------
+    states : which ones; by default the first six stocks that have names of their own
+    """
+    from matplotlib.figure import Figure
+
+    shown = list(states or [name for name in diagram.names if "#" not in name][:MOST_PANELS])
+    across = min(3, len(shown))
+    down = -(-len(shown) // across)
+    with plain_style():
+        canvas = Figure(figsize=(max(6.0, 3.2 * across), 1.0 + 2.6 * down), layout="constrained")
+        panels = list(canvas.subplots(down, across, squeeze=False).flat)
+        for axes, name in zip(panels, shown, strict=False):
+            _panel(axes, diagram, diagram.names.index(name))
+            axes.set_title(name)
+            axes.set_xlabel(diagram.parameter)
+        for unused in panels[len(shown) :]:
+            unused.set_visible(False)
+        handles = dict(reversed(pair) for axes in panels[: len(shown)] for pair in
+                       zip(*axes.get_legend_handles_labels(), strict=True))  # fmt: skip
+        canvas.legend(list(handles.values()), list(handles), loc="outside upper left", ncols=5)
+        canvas.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
+    return path
+
+
+def _panel(axes: Axes, diagram: Diagram, place: int) -> None:
+    for branch in diagram.branches:
+        for stable, parameters, values in _pieces(branch, place):
+            axes.plot(
+                parameters, values, color=LINE_COLOURS[0 if stable else 1], linewidth=1.8,
+                linestyle="-" if stable else (0, (4, 2)),
+                label="stable" if stable else "not stable",
+            )  # fmt: skip
+    for point in diagram.special:
+        axes.plot(
+            [point.parameter], [point.states[place]], MARKS[point.kind], color=INK,
+            markerfacecolor="white", markersize=6, label=point.kind, zorder=5,
+        )  # fmt: skip
+    axes.set_xlim(diagram.low, diagram.high)
+
+
+def _pieces(branch: Branch, place: int) -> list[tuple[bool, list[float], list[float]]]:
+    """Runs of points of one stability; each begins where the one before ends."""
+    pieces: list[tuple[bool, list[float], list[float]]] = []
+    for point in branch.points:
+        value = float(np.asarray(point.states)[place])
+        if not pieces or pieces[-1][0] != point.stability.stable:
+            before = pieces[-1] if pieces else None
+            pieces.append((point.stability.stable, [], []))
+            if before is not None:
+                pieces[-1][1].append(before[1][-1])
+                pieces[-1][2].append(before[2][-1])
+        pieces[-1][1].append(point.parameter)
+        pieces[-1][2].append(value)
+    return pieces
