@@ -6,6 +6,8 @@ Vensim file is held against Vensim's output, a Stella file against Stella's wher
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -143,20 +145,20 @@ def pysd(path: Path) -> Outcome:
     """What PySD makes of a file."""
     import pysd as engine
 
-    with warnings.catch_warnings():
+    # PySD writes modules beside the file
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        copy = Path(shutil.copytree(path.parent, Path(scratch, "case")), path.name)
         try:
             if path.suffix == ".mdl":
-                data = [str(path.parent / "data.tab")]
+                data = [str(copy.parent / "data.tab")]
                 asked = path.name == "test_data_from_other_model.mdl"
-                model = engine.read_vensim(str(path), **({"data_files": data} if asked else {}))
+                model = engine.read_vensim(str(copy), **({"data_files": data} if asked else {}))
             else:
-                model = engine.read_xmile(str(path))
+                model = engine.read_xmile(str(copy))
             found = model.run()
         except Exception as fault:
             return Outcome(FAILS, f"{type(fault).__name__}: {str(fault).splitlines()[:1]}")
-        finally:
-            path.with_suffix(".py").unlink(missing_ok=True)
     columns = {key_of(name): found[name].to_numpy(dtype=float) for name in found.columns}
     table = Table(found.index.to_numpy(dtype=float), columns)
     return compare(table, path, frozenset(key_of(n) for n in random_names(path)))

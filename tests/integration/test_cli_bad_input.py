@@ -201,7 +201,9 @@ def test_a_sector_that_is_not_there(refused: Cli, toy: Path) -> None:
 def test_xmile_is_not_taken_for_vensim_text(refused: Cli, toy: Path) -> None:
     (toy / "cup.xmile").write_text("<xmile/>")
     for command in (["run"], ["equations"], ["export", "--to", "cup.mdl"]):
-        assert "does not read XMILE yet" in refused(2, *command, "cup.xmile")
+        assert "cup.xmile:1:1: error xmile: the file has no <model>" in refused(
+            1, *command, "cup.xmile"
+        )
 
 
 @pytest.mark.parametrize("command", ["run", "scenarios", "equations"])

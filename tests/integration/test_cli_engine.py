@@ -53,10 +53,13 @@ def test_pysd_has_no_other_method_than_euler(toy: Path, cli: Cli) -> None:
     assert "Euler's method only" in done.err
 
 
-def test_xmile_is_refused_with_the_engine_that_reads_it(cup: Path, cli: Cli) -> None:
-    done = cli("run", "cup.xmile")
-    assert done.code == 2
-    assert "--engine pysd" in done.err
+def test_xmile_runs_in_both_engines_to_the_same_numbers(cup: Path, cli: Cli) -> None:
+    ours, theirs = (
+        cli("run", "cup.xmile", "--engine", engine, "--json").json["scenarios"]["base"]["at"]["end"]
+        for engine in ("numpy", "pysd")
+    )
+    for name in ("Cup Temperature", "heat loss", "cooling time"):
+        assert ours[name] == pytest.approx(theirs[name], rel=1e-12)
 
 
 def test_xmile_runs_in_pysd(cup: Path, cli: Cli) -> None:

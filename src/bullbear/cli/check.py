@@ -12,7 +12,7 @@ import typer
 
 from bullbear.cli.options import JsonOption, load_model, model_file
 from bullbear.cli.output import note, say, say_json, wrapped
-from bullbear.errors import ERROR, WARNING, Finding, UsageError, Where
+from bullbear.errors import ERROR, WARNING, Finding, Where
 
 if TYPE_CHECKING:
     from bullbear.models.check import Checked
@@ -80,24 +80,12 @@ def command(
 
 
 def check(file: ModelFile, workspace: Path | None = None) -> Checked:
-    """All findings about a model, in the order of its files; sorted by line within a file.
-
-    Raises
-    ------
-    UsageError
-        For a format that bullbear does not read.
-    """
+    """All findings about a model, in the order of its files; sorted by line within a file."""
     from bullbear.calibration.ledger_check import check_ledger
     from bullbear.calibration.problem_check import check_problems
     from bullbear.models.check import check_model, known_units
-    from bullbear.models.workspace import XMILE_SUFFIXES, find_workspace
+    from bullbear.models.workspace import find_workspace
 
-    if file.path.suffix.lower() in XMILE_SUFFIXES:
-        raise UsageError(
-            f"bullbear itself does not read XMILE yet, so it cannot check {file.path}",
-            code="xmile",
-            hint="`bullbear run FILE --engine pysd` lets PySD read and run it",
-        )
     beside = None if file.foreign else file.path.parent
     units = known_units(find_workspace(workspace, beside).root)
     checked = check_model(file, units)

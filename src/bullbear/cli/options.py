@@ -68,20 +68,11 @@ def load_file(file: ModelFile) -> Model:
 
     Raises
     ------
-    UsageError
-        For a format that bullbear does not read.
     EquationError, ModelError, DataError
         If its files are at fault.
     """
     import bullbear
-    from bullbear.models.workspace import XMILE_SUFFIXES
 
-    if file.path.suffix.lower() in XMILE_SUFFIXES:
-        raise UsageError(
-            f"bullbear itself does not read XMILE yet, so not {file.path}",
-            code="xmile",
-            hint="`bullbear run FILE --engine pysd` lets PySD read and run it",
-        )
     return bullbear.load(file.path)
 
 

@@ -75,16 +75,8 @@ def command(
 
 def _verify(file: ModelFile, against: Path, rtol: float, scenario: str | None) -> Verification:
     from bullbear.models.verify import verify
-    from bullbear.models.workspace import XMILE_SUFFIXES
 
-    if file.path.suffix.lower() not in XMILE_SUFFIXES:
-        return verify(load_file(file), against, rtol, scenario)
-    from bullbear.models.verify_table import verify_table
-    from bullbear.models.xmile import load_xmile
-
-    note(f"PySD reads and runs {file.path.name}; bullbear's own reader is for Vensim text")
-    loaded = load_xmile(file.path)
-    return verify_table(loaded.name, loaded.run(scenario or "base").results, against, rtol)
+    return verify(load_file(file), against, rtol, scenario)
 
 
 def _content(found: Verification) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class Equation:
     source: Source
     span: Span  # of the left side
     body: Span  # of the right side
+    text: str = ""  # the right side in Vensim's words, where the file has other ones
 
     @property
     def where(self) -> Where:
@@ -42,6 +43,8 @@ class Equation:
     @property
     def right_text(self) -> str:
         """The right side on one line, as the modeller wrote it."""
+        if self.text:
+            return self.text
         body = self.source.text[self.body.start : self.body.end]
         return " ".join(body.replace("\\\n", " ").split())
 

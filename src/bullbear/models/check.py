@@ -11,9 +11,9 @@ from bullbear.equations.check import lookups, naming, slips, timing
 from bullbear.equations.check.survey import Survey
 from bullbear.equations.document import Document
 from bullbear.equations.names import canonical, split_element
+from bullbear.equations.read import read_document
 from bullbear.equations.system import CONTROL_NAMES, System
 from bullbear.equations.units_check import check_units, time_unit_of
-from bullbear.equations.vensim import read_vensim
 from bullbear.errors import (
     ERROR,
     WARNING,
@@ -89,7 +89,7 @@ def _check_foreign(file: ModelFile, units: Units) -> Checked:
     """A file of its own: units are a warning there, and a variable may be without."""
     checked = Checked(file.name)
     try:
-        document = read_vensim(file.path)
+        document = read_document(file.path)
     except BullbearError as error:
         checked.findings += findings_of(error)
         return checked
@@ -118,7 +118,7 @@ def _read_sectors(
 ) -> Iterator[Document]:
     for sector, path in zip(definition.sectors, definition.sector_paths, strict=True):
         try:
-            yield read_vensim(os.path.normpath(path))
+            yield read_document(os.path.normpath(path))
         except BullbearError as error:
             where = text.quoted(sector, ("sectors",))
             folder = path.parent

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bullbear.equations.read import read_document
 from bullbear.equations.system import System
-from bullbear.equations.vensim import read_vensim
 from bullbear.errors import BullbearError, UsageError, did_you_mean
 from bullbear.models.definition import load_definition
 from bullbear.models.model import Model, load
@@ -83,7 +83,7 @@ def read_side(file: ModelFile, label: str, *, writable: bool = True) -> Side:
 def _equations_alone(file: ModelFile) -> System | None:
     try:
         paths = [file.path] if file.foreign else load_definition(file.path).sector_paths
-        return System([read_vensim(path) for path in paths])
+        return System([read_document(path) for path in paths])
     except BullbearError:
         return None
 

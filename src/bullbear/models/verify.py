@@ -146,6 +146,8 @@ class Comparison:
         }
         self.missing = [s.name for key, s in reference.series.items() if key not in known]
         begin, end = setup.grid.initial, setup.grid.time(setup.grid.steps)
+        if setup.program.moving:
+            end = np.inf  # the end is known when the run is over
         slack = _ON_GRID * setup.grid.step + reference.resolution / 2
         times = reference.times
         self.rows = np.flatnonzero((times >= begin - slack) & (times <= end + slack))

@@ -26,6 +26,7 @@ from bullbear.equations.names import canonical
 from bullbear.equations.source import Source
 from bullbear.equations.system import CONTROL_NAMES
 from bullbear.equations.tokens import SyntaxFault
+from bullbear.equations.write import write_expression
 from bullbear.equations.xmile.expressions import parse_xmile
 from bullbear.equations.xmile.names import Symbol, Symbols, spelled
 from bullbear.equations.xmile.translate import Translator, points_of, read_points
@@ -385,6 +386,7 @@ class _Reader:
                 expression=node, units=units, limits="", comment=comment, group="",
                 supplementary=False, source=self.document.source,
                 span=Span(element.start, element.start + 1), body=node.span,
+                text=write_expression(node),
             )
         )  # fmt: skip
 
