@@ -40,23 +40,127 @@ class Estimate:
         return cls(values.mean(axis=0), factor * spread)
 
 
-# -- Sobol indices ------------------------------------------------------------------------------
+# -- designs ------------------------------------------------------------------------------------
 
 
-def sobol_design(inputs: int, size: int, seed: int) -> Array:
-    """One replicate of the design in the unit cube, shape (inputs + 2, size, inputs).
+def base_points(inputs: int, size: int, seed: int) -> tuple[Array, Array]:
+    """Two independent samples A and B of the unit cube, shape (size, inputs) each.
 
-    Rows 0 and 1 are two independent samples A and B; row 2 + i is A with column i from B.
-    `size` must be a power of two (Owen-scrambled Sobol points in 2 · inputs dimensions).
+    Owen-scrambled Sobol points in 2 · inputs dimensions; `size` must be a power of two.  A larger
+    sample of one seed begins with the smaller one.
     """
     sampler = qmc.Sobol(2 * inputs, scramble=True, rng=np.random.default_rng(seed))
     points = sampler.random_base2(int(size).bit_length() - 1)
-    first, second = points[:, :inputs], points[:, inputs:]
+    return points[:, :inputs], points[:, inputs:]
+
+
+def sobol_design(inputs: int, size: int, seed: int) -> Array:
+    """One replicate of the design in the unit cube, shape (inputs + 2, size, inputs)."""
+    return sobol_rows(*base_points(inputs, size, seed))
+
+
+def sobol_rows(first: Array, second: Array) -> Array:
+    """Rows of the design of Sobol indices, shape (inputs + 2, size, inputs).
+
+    Rows 0 and 1 are A and B; row 2 + i is A with column i from B.
+    """
+    inputs = first.shape[1]
     design = np.repeat(first[None], inputs + 2, axis=0)
     design[1] = second
     for i in range(inputs):
         design[2 + i, :, i] = second[:, i]
     return design
+
+
+def shapley_design(inputs: int, size: int, seed: int) -> Array:
+    """One replicate for Shapley effects, shape (2^inputs, size, inputs); at most 12 inputs."""
+    return shapley_rows(*base_points(inputs, size, seed))
+
+
+def shapley_rows(first: Array, second: Array) -> Array:
+    """Rows of the design of Shapley effects, shape (2^inputs, size, inputs).
+
+    Row `code` shares with row 0 (sample A) the inputs whose bit of `code` is not set; the others
+    come from sample B.
+    """
+    inputs = first.shape[1]
+    if inputs > MOST_SHAPLEY_INPUTS:
+        raise ValueError(f"Shapley effects are for at most {MOST_SHAPLEY_INPUTS} inputs")
+    codes = np.arange(2**inputs)[:, None]
+    from_second = (codes >> np.arange(inputs)) & 1 == 1
+    return np.where(from_second[:, None, :], second[None], first[None])
+
+
+# -- Sobol indices ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SobolSums:
+    """What a part of a replicate tells about its indices; parts of one replicate add up.
+
+    Attributes
+    ----------
+    count : points of A, shape ()
+    mean, spread : of the values at A and B, and the sum of their squared distances from that
+        mean, shape (output,)
+    lowest, highest : of these values, shape (output,)
+    crossed : sum of (b - mean)(m - a), shape (input, output), where m is A with a column of B
+    moved, distance : sums of m - a and of its square, shape (input, output)
+    """
+
+    count: Array
+    mean: Array
+    spread: Array
+    lowest: Array
+    highest: Array
+    crossed: Array
+    moved: Array
+    distance: Array
+
+    @classmethod
+    def of(cls, values: Array) -> SobolSums:
+        """From the function on rows of the design, shape (inputs + 2, size, output)."""
+        a, b = values[0], values[1]
+        both = np.concatenate([a, b])
+        mean = both.mean(axis=0)
+        crossed, moved, distance = [], [], []
+        for mixed in values[2:]:
+            move = mixed - a
+            crossed.append(((b - mean) * move).sum(axis=0))
+            moved.append(move.sum(axis=0))
+            distance.append((move**2).sum(axis=0))
+        return cls(
+            np.array(float(len(a))), mean, ((both - mean) ** 2).sum(axis=0), both.min(axis=0),
+            both.max(axis=0), np.array(crossed), np.array(moved), np.array(distance),
+        )  # fmt: skip
+
+    def plus(self, other: SobolSums) -> SobolSums:
+        """Both parts together."""
+        count = self.count + other.count
+        step = other.mean - self.mean
+        mean = self.mean + step * other.count / count
+        between = 2 * step**2 * self.count * other.count / count
+        crossed = sum(p.crossed + (p.mean - mean) * p.moved for p in (self, other))
+        return SobolSums(
+            count, mean, self.spread + other.spread + between,
+            np.minimum(self.lowest, other.lowest), np.maximum(self.highest, other.highest),
+            np.asarray(crossed), self.moved + other.moved, self.distance + other.distance,
+        )  # fmt: skip
+
+    def estimates(self) -> dict[str, Array]:
+        """First order `s1` and total order `st`, each of shape (input, output).
+
+        First order by Saltelli et al. 2010 (Comput. Phys. Commun. 181, 259-270, table 2 b), total
+        order by Jansen 1999 (Comput. Phys. Commun. 117, 35-43).  An output that does not vary has
+        no indices: they are NaN.
+        """
+        variance = self.spread / (2 * self.count)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            first = self.crossed / self.count / variance
+            total = 0.5 * self.distance / self.count / variance
+        constant = self.highest == self.lowest
+        first[:, constant] = total[:, constant] = np.nan
+        return {"s1": first, "st": total}
 
 
 def sobol_indices(values: Array) -> tuple[Array, Array]:
@@ -65,64 +169,68 @@ def sobol_indices(values: Array) -> tuple[Array, Array]:
     Parameters
     ----------
     values : the function on `sobol_design`, shape (inputs + 2, size, output)
-
-    First order by Saltelli et al. 2010 (Comput. Phys. Commun. 181, 259-270, table 2 b), total
-    order by Jansen 1999 (Comput. Phys. Commun. 117, 35-43).  An output that does not vary has no
-    indices: they are NaN.
     """
-    a, b, mixed = values[0], values[1], values[2:]
-    both = np.concatenate([a, b])
-    centre, variance = both.mean(axis=0), both.var(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        first = ((b - centre) * (mixed - a)).mean(axis=1) / variance
-        total = 0.5 * ((a - mixed) ** 2).mean(axis=1) / variance
-    constant = np.ptp(both, axis=0) == 0
-    first[:, constant] = total[:, constant] = np.nan
-    return first, total
+    found = SobolSums.of(values).estimates()
+    return found["s1"], found["st"]
 
 
 # -- Shapley effects ----------------------------------------------------------------------------
 
 
-def shapley_design(inputs: int, size: int, seed: int) -> Array:
-    """One replicate for Shapley effects, shape (2^inputs, size, inputs).
+@dataclass(frozen=True)
+class ShapleySums:
+    """What a part of a replicate tells about Shapley effects; parts of one replicate add up.
 
-    Row `code` shares with row 0 (sample A) the inputs whose bit of `code` is not set; the others
-    come from sample B.  At most 12 inputs.
+    `distance` is the sum of (f(A) - f(A with a set of inputs from B))², shape (2^inputs, output);
+    `lowest` and `highest` are those of all values, shape (output,).
     """
-    if inputs > MOST_SHAPLEY_INPUTS:
-        raise ValueError(f"Shapley effects are for at most {MOST_SHAPLEY_INPUTS} inputs")
-    sampler = qmc.Sobol(2 * inputs, scramble=True, rng=np.random.default_rng(seed))
-    points = sampler.random_base2(int(size).bit_length() - 1)
-    first, second = points[:, :inputs], points[:, inputs:]
-    codes = np.arange(2**inputs)[:, None]
-    from_second = (codes >> np.arange(inputs)) & 1 == 1
-    return np.where(from_second[:, None, :], second[None], first[None])
+
+    distance: Array
+    lowest: Array
+    highest: Array
+
+    @classmethod
+    def of(cls, values: Array) -> ShapleySums:
+        """From the function on rows of the design, shape (2^inputs, size, output)."""
+        distance = np.array([((row - values[0]) ** 2).sum(axis=0) for row in values])
+        return cls(distance, values.min(axis=(0, 1)), values.max(axis=(0, 1)))
+
+    def plus(self, other: ShapleySums) -> ShapleySums:
+        """Both parts together."""
+        return ShapleySums(
+            self.distance + other.distance,
+            np.minimum(self.lowest, other.lowest),
+            np.maximum(self.highest, other.highest),
+        )
+
+    def estimates(self) -> dict[str, Array]:
+        """Effects `shapley`, shape (input, output); they add up to 1.
+
+        The value of a set of inputs is the total effect of the set, 1/2 E[(f(A) - f(A with the set
+        from B))²] (Song, Nelson & Staum 2016, SIAM/ASA J. Uncertain. Quantif. 4, 1060-1083).
+        """
+        inputs = len(self.distance).bit_length() - 1
+        with np.errstate(divide="ignore", invalid="ignore"):
+            worth = self.distance / self.distance[-1]
+        effects = np.zeros((inputs, self.distance.shape[1]))
+        for i in range(inputs):
+            others = [j for j in range(inputs) if j != i]
+            for count in range(inputs):
+                weight = 1 / (inputs * comb(inputs - 1, count))
+                for chosen in combinations(others, count):
+                    code = sum(1 << j for j in chosen)
+                    effects[i] += weight * (worth[code | 1 << i] - worth[code])
+        return {"shapley": effects}
 
 
 def shapley_effects(values: Array) -> Array:
-    """Shapley effects of one replicate, shape (input, output); they add up to 1.
+    """Shapley effects of one replicate, shape (input, output).
 
     Parameters
     ----------
     values : the function on `shapley_design`, shape (2^inputs, size, output)
-
-    The value of a set of inputs is the total effect of the set, 1/2 E[(f(A) - f(A with the set
-    from B))²] (Song, Nelson & Staum 2016, SIAM/ASA J. Uncertain. Quantif. 4, 1060-1083).
     """
-    inputs = len(values).bit_length() - 1
-    worth = 0.5 * ((values - values[0]) ** 2).mean(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        worth /= worth[-1]
-    effects = np.zeros((inputs, values.shape[2]))
-    for i in range(inputs):
-        others = [j for j in range(inputs) if j != i]
-        for count in range(inputs):
-            weight = 1 / (inputs * comb(inputs - 1, count))
-            for chosen in combinations(others, count):
-                code = sum(1 << j for j in chosen)
-                effects[i] += weight * (worth[code | 1 << i] - worth[code])
-    return effects
+    return ShapleySums.of(values).estimates()["shapley"]
 
 
 # -- given data ---------------------------------------------------------------------------------

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +10,7 @@ import typer
 
 from bullbear.cli.options import JsonOption, ModelArgument, load_model
 from bullbear.cli.output import check_writable, note, say, say_json, staged
+from bullbear.cli.progress import watched
 from bullbear.cli.run import Method
 from bullbear.errors import UsageError
 
@@ -121,8 +119,11 @@ def _draws(model: Model, asked: str | None, seed: int) -> pd.DataFrame:
         return read_draws(Path(asked))
     path = model.definition.parameters_path
     if path is None:
-        raise UsageError(f'the model "{model.name}" has no parameter file with priors',
-                         code="draws", hint="give a file of draws instead of a number")
+        raise UsageError(
+            f'the model "{model.name}" has no parameter file with priors',
+            code="draws",
+            hint="give a file of draws instead of a number",
+        )
     return sobol_draws(read_priors(path), int(asked), seed)
 
 
@@ -136,7 +137,7 @@ def _run(
     store = BlockStore(out, work)
     missing = store.open(resume)
     done = len(draws) - sum(len(range(*work.blocks[i].indices(len(draws)))) for i in missing)
-    with _watched(len(draws), done) as advance:
+    with watched("draws", len(draws), done) as advance:
 
         def keep(index: int, part: Part) -> None:
             store.keep(index, part)
@@ -151,35 +152,6 @@ def _run(
     files = _write(found, out)
     store.close()
     return found, files
-
-
-@contextmanager
-def _watched(total: int, done: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar with rate and time left, where somebody watches."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("draws"), BarColumn(), MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("draws", total=total, completed=done, rate="")
-
-        def advance(count: int) -> None:
-            speed = progress.tasks[0].speed
-            progress.update(task, advance=count, rate=f"{speed:.0f}/s" if speed else "")
-
-        yield advance
 
 
 def _write(found: Ensemble, out: Path) -> list[Path]:

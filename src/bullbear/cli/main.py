@@ -21,6 +21,7 @@ from bullbear.cli import (
     loops,
     run,
     scenarios,
+    sensitivity,
     verify,
     watch,
 )
@@ -48,6 +49,7 @@ app.command("verify")(verify.command)
 app.command("diff")(diff.command)
 app.command("equilibrium")(equilibrium.command)
 app.command("loops")(loops.command)
+app.command("sensitivity")(sensitivity.command)
 app.command("watch")(watch.command)
 
 

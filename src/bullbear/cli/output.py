@@ -35,6 +35,12 @@ def say_json(content: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(_plain(content), indent=2, allow_nan=False) + "\n")
 
 
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """A file with one JSON object, as `say_json` says it."""
+    text = json.dumps(_plain(content), indent=2, allow_nan=False) + "\n"
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
 def say_error(error: BullbearError, as_json: bool) -> None:
     """An error with place, message and remedy: on standard error, and as JSON where asked for."""
     note(_explained(error))

@@ -1,0 +1,120 @@
+"""Many runs for an analysis, piece by piece; what is finished is kept until all of it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from bullbear.analysis.columns import Columns
+from bullbear.errors import UsageError
+from bullbear.models.ensemble import Options, Part, Work
+from bullbear.models.plan import make_plan
+
+if TYPE_CHECKING:
+    from bullbear.models.model import Model
+
+Array = npt.NDArray[np.float64]
+FOLDER = "unfinished-study"
+_LABEL = "study.json"
+
+
+class Evaluation:
+    """The outputs of a study at points of its inputs.
+
+    Attributes
+    ----------
+    runs, failed : how many were made so far, those kept from before included
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        names: tuple[str, ...],
+        columns: Columns,
+        options: Options | None = None,
+        watch: Callable[[int], None] = lambda _count: None,
+    ) -> None:
+        import pandas as pd
+
+        self.columns, self.watch = columns, watch
+        self.options = replace(options or Options(), statistics=False)
+        one = pd.DataFrame(np.zeros((1, len(names))), columns=list(names))
+        self.plan = make_plan(model, one, columns.request)
+        self.runs = self.failed = 0
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of everything that decides the outputs at a point."""
+        return self.plan.fingerprint + repr(self.columns.columns)
+
+    def __call__(self, table: Array) -> Array:
+        """Outputs, shape (draw, column), NaN where a run failed.
+
+        Parameters
+        ----------
+        table : constants, shape (draw, input), each in its unit
+        """
+        numbers = np.arange(len(table))
+        plan = replace(self.plan, draws=np.ascontiguousarray(table), numbers=numbers)
+        found = np.empty((len(table), len(self.columns.columns)))
+
+        with Work(plan, self.options) as work:
+
+            def keep(index: int, part: Part) -> None:
+                assert part.values is not None
+                values = self.columns.of(
+                    part.values, plan.times, plan.names, part.events, plan.events, plan.horizon
+                )
+                values[part.status != 0] = np.nan
+                found[work.blocks[index]] = values
+                self.watch(len(values))
+
+            work.do(range(len(work.blocks)), keep)
+        self.runs += len(found)
+        self.failed += int(np.isnan(found[:, 0]).sum())
+        return found
+
+
+class Journal:
+    """Finished pieces of an analysis as files, so that an interrupted one can go on."""
+
+    def __init__(self, out: Path, label: str, resume: bool) -> None:
+        self.folder = out / FOLDER
+        digest = hashlib.sha256(label.encode()).hexdigest()
+        file = self.folder / _LABEL
+        if resume and file.is_file():
+            if json.loads(file.read_text()) != digest:
+                raise UsageError(
+                    f"what is unfinished in {self.folder} belongs to another study",
+                    code="resume",
+                    hint="ask for the same as before, or begin anew without --resume",
+                )  # fmt: skip
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        file.write_text(json.dumps(digest))
+
+    def piece(self, key: str, make: Callable[[], Mapping[str, Array]]) -> Mapping[str, Array]:
+        """The arrays of a piece: from its file, or made now and kept."""
+        file = self.folder / f"{key}.npz"
+        if file.is_file():
+            with np.load(file) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        found = make()
+        unfinished = file.with_suffix(".unfinished")
+        with unfinished.open("wb") as stream:
+            np.savez(stream, **found)  # type: ignore[arg-type]
+        unfinished.replace(file)
+        return found
+
+    def close(self) -> None:
+        """The results are written; the pieces are no longer needed."""
+        shutil.rmtree(self.folder, ignore_errors=True)

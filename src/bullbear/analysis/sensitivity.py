@@ -1,0 +1,324 @@
+"""Sensitivity of a study's outputs to its uncertain constants, by the method asked for."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from bullbear.analysis.columns import Column, Columns, columns
+from bullbear.analysis.doubling import NARROW, SHAPLEY, SOBOL, Grown, Stage, grow, sizes
+from bullbear.analysis.evaluation import Evaluation, Journal
+from bullbear.analysis.local import local
+from bullbear.analysis.screening import elementary_effects, morris_design
+from bullbear.analysis.study import N, Study
+from bullbear.analysis.uncertain import Uncertain, uncertain
+from bullbear.analysis.variance import MOST_SHAPLEY_INPUTS, given_data
+from bullbear.errors import SimulationError, UsageError
+from bullbear.models.model import Model
+
+Array = npt.NDArray[np.float64]
+JUDGED = {"local": "elasticity", "morris": "mu_star", "sobol": "st", "shapley": "shapley",
+          "given-data": "s1"}  # fmt: skip
+"""The index of each method by which inputs are ordered."""
+FEWEST_DRAWS = 256
+_SCREENED = 32
+_ENDS = (0.005, 0.995)
+_LARGEST_PIECE = 16384
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a study found.
+
+    Attributes
+    ----------
+    inputs : names, shape (input,)
+    columns : the outputs, shape (column,)
+    indices : name -> values of shape (input, column): `s1`, `st`, `shapley` with half widths of
+        their 95 % intervals in `s1_conf`, `st_conf`, `shapley_conf`; `mu_star`, `sigma` in the
+        unit of the output; `elasticity`; NaN where there is none
+    n, runs, failed : size of the design, runs made, how many of them failed
+    stages : the sequence of doublings, where there is one
+    varies : which outputs vary at all, shape (column,)
+    seconds_runs, seconds_analysis : [s]
+    """
+
+    study: Study
+    method: str
+    seed: int
+    model: str
+    hash: str
+    inputs: tuple[str, ...]
+    columns: tuple[Column, ...]
+    indices: Mapping[str, Array]
+    n: int
+    runs: int
+    failed: int
+    varies: npt.NDArray[np.bool_]
+    stages: tuple[Stage, ...] = ()
+    remarks: tuple[str, ...] = ()
+    seconds_runs: float = 0.0
+    seconds_analysis: float = 0.0
+
+    @property
+    def judged(self) -> str:
+        return JUDGED[self.method]
+
+    @cached_property
+    def converged(self) -> bool | None:
+        """Whether every judged half width is narrow; None for methods without intervals."""
+        widths = self.indices.get(f"{self.judged}_conf")
+        if widths is None:
+            return None
+        return float(np.nanmax(widths, initial=0.0)) < NARROW
+
+    def places(self, column: int) -> list[tuple[int, int]]:
+        """The places that each input may have, from first to last, shape (input,).
+
+        Two inputs whose intervals overlap have places in common: neither is before the other.
+        """
+        value = np.abs(self.indices[self.judged][:, column])
+        width = self.indices.get(f"{self.judged}_conf", np.zeros_like(self.indices[self.judged]))
+        low, high = value - width[:, column], value + width[:, column]
+        found = []
+        for i in range(len(value)):
+            before = int(np.sum(low > high[i]))
+            behind = int(np.sum(high < low[i]))
+            found.append((before + 1, len(value) - behind))
+        return found
+
+    def order(self, column: int) -> list[int]:
+        """Inputs by the size of the judged index, largest first; those without one left out."""
+        value = np.abs(self.indices[self.judged][:, column])
+        ranked = np.argsort(-np.nan_to_num(value, nan=-1.0), kind="stable")
+        return [int(i) for i in ranked if np.isfinite(value[i])]
+
+
+@dataclass
+class Task:
+    """A study made definite: its model, inputs, outputs, and who makes the runs."""
+
+    study: Study
+    model: Model
+    method: str
+    n: int
+    seed: int
+    inputs: Uncertain = field(init=False)
+    columns: Columns = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.inputs = uncertain(self.study, self.model)
+        self.columns = columns(self.study, self.model)
+        if self.inputs.sample is not None and self.method not in ("given-data", "local"):
+            raise UsageError(
+                f"{self.method} needs independent inputs, and those of a posterior are correlated",
+                code="correlated", hint="use --method given-data",
+            )  # fmt: skip
+        if self.method in ("sobol", "shapley"):
+            sizes(self.n)
+        if self.method == "given-data" and self.n < FEWEST_DRAWS:
+            raise UsageError(f"given-data needs at least {FEWEST_DRAWS} draws, not {self.n}",
+                             code="n", hint="for example --n 4096")  # fmt: skip
+
+    @property
+    def most_runs(self) -> int:
+        """Runs that the study takes at most."""
+        inputs = len(self.inputs.names)
+        if self.method == "sobol":
+            return self.n * (inputs + 2)
+        if self.method == "shapley":
+            kept = min(inputs, MOST_SHAPLEY_INPUTS)
+            screening = _SCREENED * (inputs + 1) if inputs > kept else 0
+            return self.n * int(2**kept) + screening
+        if self.method == "morris":
+            return self.n * (inputs + 1)
+        return self.n if self.method == "given-data" else 1
+
+    @property
+    def label(self) -> str:
+        """Everything that decides the results."""
+        sample = self.inputs.sample
+        drawn = "" if sample is None else repr(float(sample.to_numpy().sum()))
+        return repr((self.method, self.n, self.seed, self.inputs.priors, drawn))
+
+
+def make_task(
+    study: Study, model: Model, method: str | None = None, n: int | None = None,
+    seed: int | None = None,
+) -> Task:  # fmt: skip
+    """A study with what the command line changes of it.
+
+    Raises
+    ------
+    BullbearError
+        If the study does not fit the model, or the method does not fit the study.
+    """
+    chosen = method or study.method.name
+    own = study.method.n if chosen == study.method.name else None
+    size = n or own or N[chosen]
+    return Task(study, model, chosen, size, study.method.seed if seed is None else seed)
+
+
+def examine(task: Task, evaluation: Evaluation, journal: Journal) -> Result:
+    """Do a study.
+
+    Raises
+    ------
+    SimulationError
+        If too many runs fail, or none is left.
+    """
+    begin = clock.perf_counter()
+    plain = Result(
+        task.study, task.method, task.seed, task.model.name, task.model.hash, task.inputs.names,
+        task.columns.columns, {}, task.n, 0, 0, np.ones(len(task.columns.columns), dtype=np.bool_),
+    )  # fmt: skip
+    methods = {"local": _local, "morris": _morris, "sobol": _sobol, "shapley": _shapley,
+               "given-data": _given_data}  # fmt: skip
+    found = methods[task.method](task, evaluation, journal, plain)
+    remarks = _still(found)
+    total = clock.perf_counter() - begin
+    return replace(found, remarks=(*found.remarks, *remarks),
+                   seconds_runs=total - found.seconds_analysis)  # fmt: skip
+
+
+def _still(found: Result) -> list[str]:
+    """A sentence for each output that does not vary, or not at some times."""
+    remarks = []
+    for output in dict.fromkeys(column.output for column in found.columns):
+        own = [v for c, v in zip(found.columns, found.varies, strict=True) if c.output == output]
+        still = sum(not v for v in own)
+        part = f" at {still} of its {len(own)} times" if still < len(own) else ""
+        if still:
+            remarks.append(f"{output} never varies{part}, so nothing drives it there")
+    return remarks
+
+
+def _local(task: Task, _evaluation: Evaluation, _journal: Journal, plain: Result) -> Result:
+    found = local(task.model, task.inputs.names, task.columns)
+    return replace(plain, indices={"elasticity": found.elasticity}, runs=1, remarks=found.remarks)
+
+
+def _morris(task: Task, evaluation: Evaluation, journal: Journal, plain: Result) -> Result:
+    design, values, dropped = _trajectories(task, evaluation, journal, task.n)
+    begin = clock.perf_counter()
+    effects = elementary_effects(design, values)
+    remark = (f"{dropped} of {task.n} trajectories had a run that failed and are left out",)
+    return replace(
+        plain, indices={"mu_star": effects.mu_star, "sigma": effects.sigma},
+        runs=design.shape[1] * task.n, failed=int(dropped), varies=_varies(values),
+        remarks=remark if dropped else (), seconds_analysis=clock.perf_counter() - begin,
+    )  # fmt: skip
+
+
+def _trajectories(
+    task: Task, evaluation: Evaluation, journal: Journal, count: int
+) -> tuple[Array, Array, int]:
+    """A design of Morris, its values, and how many trajectories were left out."""
+    inputs = len(task.inputs.names)
+    design = morris_design(inputs, count, task.seed)
+    # a distribution without bounds has its ends at infinity
+    shares = np.clip(design, *_ENDS)
+    step = max(1, _LARGEST_PIECE // (inputs + 1))
+    parts = []
+    for low in range(0, count, step):
+        some = shares[low : low + step]
+        table = task.inputs.table(some.reshape(-1, inputs))
+        made = journal.piece(f"morris-{low}", lambda t=table: {"values": evaluation(t)})  # type: ignore[misc]
+        parts.append(made["values"].reshape(*some.shape[:2], -1))
+    values = np.concatenate(parts)
+    whole = np.asarray(np.isfinite(values).all(axis=(1, 2)))
+    if whole.sum() < 2:
+        raise SimulationError("fewer than two trajectories had no run that failed",
+                              code="failed-draws", hint="narrow the inputs")  # fmt: skip
+    return design[whole], values[whole], int((~whole).sum())
+
+
+def _sobol(task: Task, evaluation: Evaluation, journal: Journal, plain: Result) -> Result:
+    found = grow(SOBOL, task.inputs, evaluation, journal, task.n, task.seed)
+    return _grown(plain, found)
+
+
+def _shapley(task: Task, evaluation: Evaluation, journal: Journal, plain: Result) -> Result:
+    names, remarks, before = task.inputs.names, [], 0
+    if len(names) > MOST_SHAPLEY_INPUTS:
+        design, values, _ = _trajectories(task, evaluation, journal, _SCREENED)
+        before = _SCREENED * design.shape[1]
+        strength = elementary_effects(design, values).mu_star
+        largest = np.maximum(strength.max(axis=0), np.finfo(float).tiny)
+        chosen = np.argsort(-(strength / largest).max(axis=1), kind="stable")[:MOST_SHAPLEY_INPUTS]
+        names = tuple(task.inputs.names[i] for i in sorted(chosen))
+        remarks.append(
+            f"the {len(names)} of {len(task.inputs.names)} inputs with the largest "
+            "elementary effects vary; the others keep the scenario's values"
+        )
+    kept = task.inputs.kept(names)
+    fewer = Evaluation(task.model, names, task.columns, evaluation.options, evaluation.watch)
+    found = grow(SHAPLEY, kept, fewer, journal, task.n, task.seed)
+    result = _grown(replace(plain, inputs=names), found)
+    return replace(result, runs=result.runs + before, remarks=(*remarks, *result.remarks))
+
+
+def _grown(plain: Result, found: Grown) -> Result:
+    indices: dict[str, Array] = {}
+    for name, estimate in found.estimates.items():
+        indices |= {name: estimate.value, f"{name}_conf": estimate.half_width}
+    remark = (f"{found.failed} runs failed; {found.redrawn} points of the design were redrawn",)
+    return replace(
+        plain, indices=indices, n=found.stages[-1].n, runs=found.stages[-1].runs,
+        failed=found.failed, varies=found.varies, stages=found.stages,
+        remarks=remark if found.failed else (), seconds_analysis=found.analysis,
+    )  # fmt: skip
+
+
+def _given_data(task: Task, evaluation: Evaluation, journal: Journal, plain: Result) -> Result:
+    table = _sample(task)
+    parts = []
+    for low in range(0, len(table), _LARGEST_PIECE):
+        some = table[low : low + _LARGEST_PIECE]
+        made = journal.piece(f"draws-{low}", lambda t=some: {"values": evaluation(t)})  # type: ignore[misc]
+        parts.append(made["values"])
+    values = np.concatenate(parts)
+    good = np.asarray(np.isfinite(values).all(axis=1))
+    if good.sum() < FEWEST_DRAWS:
+        raise SimulationError(f"only {int(good.sum())} of {len(good)} runs did not fail",
+                              code="failed-draws", hint="narrow the inputs")  # fmt: skip
+    begin = clock.perf_counter()
+    found = given_data(table[good], values[good], seed=task.seed)
+    still = table.max(axis=0) == table.min(axis=0)
+    indices = {"s1": found.value, "s1_conf": found.half_width}
+    remarks = [f"{task.inputs.names[i]} has one value in all draws" for i in np.flatnonzero(still)]
+    if not good.all():
+        remarks.append(f"{int((~good).sum())} runs failed and are left out")
+    for array in indices.values():
+        array[still] = np.nan
+    varies = _varies(values[good])
+    for array in indices.values():
+        array[:, ~varies] = np.nan
+    return replace(
+        plain, indices=indices, n=len(table), runs=len(table), failed=int((~good).sum()),
+        varies=varies, remarks=tuple(remarks), seconds_analysis=clock.perf_counter() - begin,
+    )  # fmt: skip
+
+
+def _sample(task: Task) -> Array:
+    """Constants, shape (draw, input)."""
+    if task.inputs.sample is not None:
+        found = task.inputs.sample.to_numpy(dtype=np.float64)
+        if len(found) < FEWEST_DRAWS:
+            raise UsageError(f"the sample has {len(found)} draws, given-data needs {FEWEST_DRAWS}",
+                             code="n", hint="draw more from the posterior")  # fmt: skip
+        return found
+    # independent points: in a Sobol sequence neighbours in one input are not random in the others,
+    # on which the rank statistic rests
+    points = np.random.default_rng(task.seed).random((task.n, len(task.inputs.names)))
+    return task.inputs.table(points)
+
+
+def _varies(values: Array) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = np.ptp(values.reshape(-1, values.shape[-1]), axis=0) > 0
+    return found

@@ -1,0 +1,165 @@
+"""Studies: text files that say which constants are uncertain, what is looked at, and how."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from bullbear.models.definition import Number, Table
+from bullbear.models.toml_file import read_toml
+
+SCHEMA = "study.schema.json"
+MethodName = Literal["local", "morris", "sobol", "shapley", "given-data"]
+METHODS = ("local", "morris", "sobol", "shapley", "given-data")
+N = {"local": 1, "morris": 64, "sobol": 4096, "shapley": 1024, "given-data": 16384}
+"""Default sizes: trajectories of morris, base samples of sobol and shapley, draws of given-data."""
+EVERY = 0.5
+
+
+class Input(Table):
+    """An uncertain constant or initial value."""
+
+    distribution: str = Field(
+        description="lognormal(median, sd_log), normal(mean, sd), uniform(lower, upper), "
+        "loguniform(lower, upper), or uniform or loguniform alone with the keys lower and upper.",
+    )
+    lower: Number | None = Field(None, description="Outside it the distribution is cut off.")
+    upper: Number | None = Field(None, description="Outside it the distribution is cut off.")
+
+    @model_validator(mode="after")
+    def _has_bounds(self) -> Input:
+        alone = self.distribution.strip() in ("uniform", "loguniform")
+        if alone and (self.lower is None or self.upper is None):
+            raise ValueError(f"{self.distribution.strip()} alone needs the keys lower and upper")
+        if self.lower is not None and self.upper is not None and self.lower >= self.upper:
+            raise ValueError(
+                f"the range from {self.lower:g} to {self.upper:g} leaves nothing to vary"
+            )
+        return self
+
+    @property
+    def written(self) -> str:
+        """The distribution with its numbers."""
+        text = self.distribution.strip()
+        if text in ("uniform", "loguniform"):
+            return f"{text}({self.lower!r}, {self.upper!r})"
+        return text
+
+
+class Output(Table):
+    """What is looked at: a variable at times, over a window, its statistic, or an event."""
+
+    name: str = Field("", description="What it is called; made from the other keys if left out.")
+    variable: str | None = None
+    at: Number | Annotated[list[Number], Field(min_length=1)] | None = Field(
+        None, description="One time or several [time unit]."
+    )
+    start: Number | None = Field(None, alias="from", description="Begin of a window [time unit].")
+    end: Number | None = Field(None, alias="to", description="End of a window [time unit].")
+    every: Annotated[Number, Field(gt=0)] = Field(
+        EVERY, description="Distance of the times within a window [time unit]."
+    )
+    statistic: Literal["mean", "minimum", "maximum"] | None = Field(
+        None, description="Of the values within the window; left out, each of them is an output."
+    )
+    event: str | None = Field(
+        None,
+        description="An event of the model file: its time, clipped at the horizon; never the "
+        "draws alone in which it happens.",
+    )
+    before: Number | None = Field(
+        None, description="With an event: 1 where it happens before this time, else 0."
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Output:
+        if (self.variable is None) == (self.event is None):
+            raise ValueError("an output needs exactly one of the keys variable and event")
+        window = self.start is not None and self.end is not None
+        if self.event is not None:
+            if self.at is not None or self.start is not None or self.statistic is not None:
+                raise ValueError("an event takes no key but before")
+        elif self.before is not None:
+            raise ValueError("before belongs to an event")
+        elif (self.at is None) != window:
+            raise ValueError("a variable needs either at, or from and to")
+        elif self.statistic is not None and not window:
+            raise ValueError("a statistic needs a window: from and to")
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise ValueError(f"the window ends at {self.end:g}, before it begins")
+        return self
+
+
+class Method(Table):
+    """How the study is done."""
+
+    name: MethodName = "sobol"
+    n: Annotated[int, Field(ge=2)] | None = Field(
+        None,
+        description="Trajectories of morris; the largest base sample of sobol and shapley, a power "
+        "of two; draws of given-data.",
+    )
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Study(Table):
+    """The content of a study file; paths in it are relative to that file."""
+
+    title: str
+    model: str = Field(description="A name under models/, or the path of a model file.")
+    scenario: str = "base"
+    priors: bool = Field(
+        False,
+        description="Whether every constant with a prior in the parameter file of the model is "
+        "an input; the table inputs replaces some of them, or adds more.",
+    )
+    posterior: str | None = Field(
+        None,
+        description="The folder of a fit, or a file of draws: a sample whose columns are the "
+        "inputs, correlated as they may be.",
+    )
+    inputs: dict[str, Input] = Field(default_factory=dict)
+    outputs: list[Output] = Field(min_length=1)
+    method: Method = Field(default_factory=Method)
+
+    _path: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="after")
+    def _has_inputs(self) -> Study:
+        if self.posterior is not None and (self.priors or self.inputs):
+            raise ValueError("a posterior brings its own inputs; leave out priors and inputs")
+        if self.posterior is None and not self.priors and not self.inputs:
+            raise ValueError("nothing is uncertain: give inputs, priors = true or a posterior")
+        return self
+
+    @property
+    def path(self) -> Path:
+        """The file that the study was read from."""
+        return self._path
+
+    @property
+    def model_argument(self) -> str:
+        """The model as a name, or as a path relative to the working directory."""
+        beside = self._path.parent / self.model
+        return str(beside) if Path(self.model).suffix and beside.is_file() else self.model
+
+
+def load_study(path: Path) -> Study:
+    """Read a study.
+
+    Raises
+    ------
+    ModelError
+        With file, line and column of every key that is unknown, missing or of a wrong value.
+    """
+    study = read_toml(path, Study)
+    study._path = path
+    return study
+
+
+def schema_text() -> str:
+    """The JSON schema of the file, as it is published beside it."""
+    return json.dumps(Study.model_json_schema(), indent=2) + "\n"

@@ -1,0 +1,184 @@
+"""What a sensitivity study found: in words, as tables, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from bullbear.report.numbers import short
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bullbear.analysis.sensitivity import Result
+
+SHOWN = 8
+"""Inputs of a table in the terminal and in the report."""
+NAMED = 3
+"""Inputs that are named in a sentence."""
+FEW_TIMES = 4
+CALLED = {
+    "s1": "first order", "st": "total order", "mu_star": "mean absolute effect",
+    "sigma": "spread of effects", "elasticity": "elasticity", "shapley": "Shapley effect",
+}  # fmt: skip
+METHODS = {
+    "local": "Local elasticities from exact derivatives of one run",
+    "morris": "Elementary effects (Morris)",
+    "sobol": "Sobol indices",
+    "shapley": "Shapley effects",
+    "given-data": "First-order indices from a sample of runs",
+}
+
+
+def headline(result: Result) -> list[int]:
+    """Columns that are told in words: all of an output with few times, else four of its times."""
+    found: list[int] = []
+    for output in dict.fromkeys(column.output for column in result.columns):
+        own = [i for i, column in enumerate(result.columns) if column.output == output]
+        varying = [i for i in own if result.varies[i]]
+        if len(own) > FEW_TIMES:
+            last = len(varying) - 1
+            places = sorted({round(last * k / FEW_TIMES) for k in range(1, FEW_TIMES + 1)})
+            varying = [varying[p] for p in places] if varying else []
+        found += varying
+    return found
+
+
+def overview(result: Result) -> str:
+    """One paragraph: method, runs, inputs, time."""
+    return (
+        f"{METHODS[result.method]}: {len(result.inputs)} uncertain inputs, {result.runs} runs "
+        f"({result.failed} failed), model {result.model} {result.hash}, scenario "
+        f"{result.study.scenario}, seed {result.seed}. Runs took {result.seconds_runs:.1f} s, the "
+        f"analysis {result.seconds_analysis:.2f} s."
+    )
+
+
+def enough(result: Result) -> str:
+    """Whether the runs are enough, in words; empty for methods without intervals."""
+    if result.converged is None:
+        return ""
+    if result.converged:
+        return "Every interval is narrower than ±0.05: there are enough runs."
+    widths = result.indices[f"{result.judged}_conf"]
+    wide = sorted({result.columns[i].label for i in range(widths.shape[1])
+                   if (widths[:, i] >= 0.05).any()})  # fmt: skip
+    some = ", ".join(wide[:NAMED]) + (f" and {len(wide) - NAMED} more" if len(wide) > NAMED else "")
+    return (
+        f"Not enough runs: {len(wide)} of {len(result.columns)} outputs have intervals of ±0.05 "
+        f"or more ({some}). Ask for a larger --n."
+    )
+
+
+def sentence(result: Result, column: int) -> str:
+    """Which inputs drive an output, as far as their intervals tell them apart."""
+    order = result.order(column)
+    label = result.columns[column].label
+    if not order:
+        return f"{label}: nothing to tell."
+    values = result.indices[result.judged][:, column]
+    named = [f"{result.inputs[i]} ({_value(result, i, column)})" for i in order[:NAMED]]
+    text = f"{label}: {', '.join(named)}."
+    places = result.places(column)
+    tied = [i for i in order[:NAMED] if places[i][0] != places[i][1]]
+    if result.converged is not None and tied:
+        last = max(places[i][1] for i in tied)
+        text += f" Their intervals overlap with others, down to place {last}: no order is claimed."
+    if result.method == "sobol" and values[order[0]] > 0:
+        first = float(result.indices["s1"][:, column].clip(0).sum())
+        text += f" Inputs acting alone explain {min(first, 1):.0%} of the variance."
+    return text
+
+
+def _value(result: Result, i: int, column: int) -> str:
+    value = float(result.indices[result.judged][i, column])
+    widths = result.indices.get(f"{result.judged}_conf")
+    if widths is None:
+        return short(value)
+    return f"{value:.2f} ± {float(widths[i, column]):.2f}"
+
+
+def rows(result: Result, column: int, count: int = SHOWN) -> Iterator[tuple[str, str, str]]:
+    """Place, input and index of the inputs that drive an output most."""
+    places = result.places(column)
+    for i in result.order(column)[:count]:
+        first, last = places[i]
+        place = str(first) if first == last else f"{first}-{last}"
+        yield (
+            place if result.converged is not None else "",
+            result.inputs[i],
+            _value(result, i, column),
+        )
+
+
+def table(result: Result) -> pd.DataFrame:
+    """All indices, a row for each output, time and input."""
+    import pandas as pd
+
+    found = []
+    for c, column in enumerate(result.columns):
+        place = column.times[0] if column.time is not None else None
+        for i, name in enumerate(result.inputs):
+            found.append({"output": column.output, "time": place, "input": name}
+                         | {key: float(v[i, c]) for key, v in result.indices.items()})  # fmt: skip
+    return pd.DataFrame(found)
+
+
+def content(result: Result) -> dict[str, Any]:
+    """The object of `indices.json`; what a method does not give is null."""
+    keys = ("s1", "s1_conf", "st", "st_conf", "mu_star", "sigma", "elasticity", "shapley",
+            "shapley_conf")  # fmt: skip
+    outputs: dict[str, Any] = {}
+    for c, column in enumerate(result.columns):
+        places = result.places(c)
+        outputs[column.label] = {
+            name: {key: float(result.indices[key][i, c]) if key in result.indices else None
+                   for key in keys} | {"place": list(places[i])}
+            for i, name in enumerate(result.inputs)
+        }  # fmt: skip
+    return {
+        "method": result.method, "n": result.n, "runs": result.runs, "failed": result.failed,
+        "converged": result.converged, "seed": result.seed, "model": result.model,
+        "hash": result.hash, "scenario": result.study.scenario, "title": result.study.title,
+        "sequence": [{"n": s.n, "runs": s.runs, "widest": s.widest} for s in result.stages],
+        "remarks": list(result.remarks), "seconds_runs": result.seconds_runs,
+        "seconds_analysis": result.seconds_analysis, "outputs": outputs,
+    }  # fmt: skip
+
+
+def report(result: Result, figures: list[str]) -> str:
+    """The report as Markdown, words first; every number comes from the result."""
+    chosen = headline(result)
+    lines = [f"# {result.study.title}", ""]
+    lines += [f"- {sentence(result, column)}" for column in chosen]
+    lines += ["", enough(result), "", overview(result), ""]
+    if result.remarks:
+        lines += ["What has to be said:", "", *(f"- {remark}" for remark in result.remarks), ""]
+    lines += [f"![{name}]({name})" for name in figures] + [""]
+    if result.stages:
+        lines += ["## Are the runs enough?", "", "| base sample | runs | widest interval |",
+                  "| ---: | ---: | ---: |"]  # fmt: skip
+        lines += [f"| {s.n} | {s.runs} | ±{s.widest:.3f} |" for s in result.stages] + [""]
+    for column in chosen:
+        lines += [f"## {result.columns[column].label}", ""]
+        lines += [f"| place | input | {CALLED[result.judged]} |", "| ---: | --- | ---: |"]
+        lines += [f"| {' | '.join(row)} |" for row in rows(result, column)] + [""]
+    lines += [_how_to_read(result), ""]
+    return "\n".join(lines)
+
+
+def _how_to_read(result: Result) -> str:
+    texts = {
+        "local": "An elasticity of 2 means: one per cent more of the input, two per cent more of "
+        "the output. Of an event it is that of the time since the begin of the run.",
+        "morris": "The mean absolute effect is what the output moves, in its own unit, when the "
+        "input goes through its whole range, over many places of the box.",
+        "sobol": "The total order is the share of the output's variance that would go if the input "
+        "were known, together with all it does jointly with others.",
+        "shapley": "Shapley effects share the variance out: they add up to 1, and what inputs do "
+        "jointly is split between them.",
+        "given-data": "The first order is the share of the output's variance that knowing the "
+        "input explains, correlated inputs included.",
+    }
+    ranges = " Intervals are 95 %; a place such as 2-4 means that intervals overlap."
+    return texts[result.method] + (ranges if result.converged is not None else "")
