@@ -26,7 +26,7 @@ import numpy as np
 from bullbear.equations.program import LOGICAL, Builder, LookupTable
 
 Zero: TypeAlias = None
-FLAT = LOGICAL | {"integer", "random"}
+FLAT = LOGICAL | {"integer", "random", "random_start"}
 """Operations whose derivative is 0 wherever it exists."""
 _SINGULAR = frozenset({"sqrt", "pow", "arcsin", "arccos"})  # an infinite slope at a finite value
 

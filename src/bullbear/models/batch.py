@@ -48,6 +48,7 @@ class Batch:
     stocks : positions of the states that must not go below zero
     base : values of all parameters, shape (parameter,)
     places, sources : parameter `places[i]` takes its value from column `sources[i]` of the draws
+    numbered : whether the last column of the draws is their number, which random streams need
     """
 
     program: Program
@@ -60,6 +61,7 @@ class Batch:
     base: Array
     places: npt.NDArray[np.int64]
     sources: npt.NDArray[np.int64]
+    numbered: bool = False
 
     @cached_property
     def rates(self) -> list[int]:
@@ -119,7 +121,10 @@ class NumpyRunner:
         parameters: list[Values] = [float(value) for value in batch.base]
         for place, source in zip(batch.places.tolist(), batch.sources.tolist(), strict=True):
             parameters[place] = np.ascontiguousarray(draws[:, source])
-        start, functions = self.code.prepare(parameters, batch.grid.controls())
+        controls: dict[str, Values] = {**batch.grid.controls()}
+        if batch.numbered:
+            controls["draw"] = draws[:, -1]
+        start, functions = self.code.prepare(parameters, controls)
         values = np.empty((count, len(batch.steps), len(batch.outputs)))
         watch = Watching(batch, count)
         with np.errstate(all="ignore"):

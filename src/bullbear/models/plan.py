@@ -136,15 +136,19 @@ def make_plan(model: Model, draws: pd.DataFrame, request: Request) -> Plan:
     steps = np.unique(np.concatenate([lower, upper]))
     watches, events = _watches(model) if request.events else ((), ())
     program = model.program
+    numbers = np.asarray(draws.index, dtype=np.int64)
+    numbered = any(node.op.startswith("random") for node in program.nodes)
+    if numbered:
+        values = np.column_stack([values, numbers])
     stocks = {o for name in model.definition.nonnegative for o in output_names(model, name)}
     batch = Batch(
         program, _whole_grid(model, grid), method,
         tuple(program.outputs[name] for name in names), tuple(steps.tolist()), watches,
         tuple(i for i, state in enumerate(program.states) if state.name in stocks),
-        base, places, sources,
+        base, places, sources, numbered,
     )  # fmt: skip
     return Plan(
-        model.name, model.hash, batch, np.asarray(draws.index, dtype=np.int64), columns, values,
+        model.name, model.hash, batch, numbers, columns, values,
         names, times, events, np.searchsorted(steps, lower), np.searchsorted(steps, upper), share,
     )  # fmt: skip
 

@@ -59,7 +59,7 @@ class NumpyCode:
     groups: Mapping[str, Sequence[int]]
 
     def prepare(
-        self, parameters: Sequence[Values], controls: Mapping[str, float]
+        self, parameters: Sequence[Values], controls: Mapping[str, Values]
     ) -> tuple[tuple[Values, ...], dict[str, ArrayFunction]]:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             start, functions = self._prepare(
