@@ -128,14 +128,14 @@ def suspects(system: System, rules: EquationUnits, declared: Declared) -> list[S
             for key in {canonical(variable.name), *_names(equation, declared)}:
                 involved[key].append((variable, equation))
     faulty = {
-        id(equation): [m.factor for m in found if m.factor is not None]
+        id(equation): [m.factor for m in wrong if m.factor is not None]
         for variable in system.variables.values()
         for equation in variable.equations
-        if (found := rules.examine(variable, equation, declared)[0])
+        if (wrong := rules.examine(variable, equation, declared)[0])
     }
     if not _SEVERAL <= len(faulty) <= _MOST:
         return []
-    found = []
+    found: list[Suspect] = []
     for key, places in involved.items():
         count = sum(id(equation) in faulty for _, equation in places)
         own = declared[key]

@@ -341,8 +341,12 @@ class _Reader:
 
     def elements(self, listed: str, offset: int) -> tuple[str, ...]:
         found: list[str] = []
-        for part in re.split(r",(?![^()]*\))", re.sub(r"\{[^}]*\}", "", listed)):
+        plain = re.sub(r"\{[^}]*\}", lambda comment: " " * len(comment[0]), listed)
+        end = offset - 1
+        for part in re.split(r",(?![^()]*\))", plain):
             item = part.strip()
+            begin, end = end + 1, end + 1 + len(part)  # `end` is that of the comma
+            offset = begin + len(part) - len(part.lstrip()) if item else end
             if not item:
                 raise SyntaxFault(offset, "range", "the subscript range has an empty element")
             if not _ELEMENT.fullmatch(item) and not item.startswith("("):
