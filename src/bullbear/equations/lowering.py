@@ -15,6 +15,7 @@ from functools import partial
 
 from bullbear.equations import allocation, events, macros, memory, random_functions, vectors
 from bullbear.equations.calls import Calls
+from bullbear.equations.constants import array_item, described, number_of
 from bullbear.equations.context import HELD, INITIAL, RUN, Context, LoweringFault, Scope
 from bullbear.equations.document import Equation
 from bullbear.equations.expressions import (
@@ -25,8 +26,6 @@ from bullbear.equations.expressions import (
     Missing,
     Name,
     Number,
-    Table,
-    Text,
     Unary,
     walk,
 )
@@ -205,33 +204,18 @@ class Lowering(Calls):
     def _constant(self, context: Context, node: Expression) -> int | None:
         """The parameter of an element whose equation is a number, else None."""
         if isinstance(node, Array):
-            number: float | None = self._array_item(node, context.definition.position)
+            number: float | None = array_item(node, context.definition.position)
         elif isinstance(node, Call) and FUNCTIONS.get(canonical(node.name), _NONE).kind == (
             "external"
         ):
             number = self.tables.constant(node, context.definition)
         else:
-            number = _number(node)
+            number = number_of(node)
         if number is None:
             return None
         if context.scope is not None:
             return self.builder.const(number)  # a macro's own numbers are no constants of the model
         return self.parameter(context.name, number, "constant")
-
-    def _array_item(self, node: Array, position: tuple[int, ...]) -> float:
-        rows = node.rows
-        try:
-            if len(rows) == 1 and len(position) == 1:
-                return rows[0][position[0]]
-            if len(position) == 1:
-                return [v for row in rows for v in row][position[0]]
-            return rows[position[-2]][position[-1]]
-        except IndexError:
-            count = sum(map(len, rows))
-            raise LoweringFault(
-                node, "array", f"the array has {count} numbers, fewer than there are elements",
-                "give one number per element, rows ended by ;",
-            ) from None  # fmt: skip
 
     def parameter(self, name: str, value: float, role: str) -> int:
         program = self.builder.program
@@ -324,7 +308,7 @@ class Lowering(Calls):
             return add(_BINARY[node.operator], left, right)
         if isinstance(node, Call):
             return self.call(node, context)
-        raise LoweringFault(node, "expression", f"{_described(node)} cannot stand here")
+        raise LoweringFault(node, "expression", f"{described(node)} cannot stand here")
 
     def operands(
         self, nodes: tuple[Expression, ...], context: Context, operator: str
@@ -410,24 +394,6 @@ def _reference(equation: Equation, key: str) -> int:
 
 def _cycle_names(finding: Finding) -> list[str]:
     return finding.message.partition(": ")[2].split(" → ")
-
-
-def _number(node: Expression) -> float | None:
-    """The value of a number with its signs."""
-    if isinstance(node, Number):
-        return node.value
-    if isinstance(node, Missing):
-        return MISSING
-    if isinstance(node, Unary) and node.operator != ":NOT:":
-        inner = _number(node.operand)
-        return None if inner is None else (-inner if node.operator == "-" else inner)
-    return None
-
-
-def _described(node: Expression) -> str:
-    if isinstance(node, Text):
-        return "quoted text"
-    return "a table of points" if isinstance(node, Table) else "an array of constants"
 
 
 @contextmanager

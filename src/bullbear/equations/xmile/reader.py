@@ -19,8 +19,6 @@ from bullbear.equations.expressions import (
     Name,
     Number,
     Span,
-    Subscript,
-    Table,
 )
 from bullbear.equations.names import canonical
 from bullbear.equations.source import Source
@@ -29,6 +27,14 @@ from bullbear.equations.tokens import SyntaxFault
 from bullbear.equations.write import write_expression
 from bullbear.equations.xmile.expressions import parse_xmile
 from bullbear.equations.xmile.names import Symbol, Symbols, spelled
+from bullbear.equations.xmile.parts import (
+    dimensions_of,
+    elements_of,
+    holder_of,
+    integ,
+    plain,
+    table_of,
+)
 from bullbear.equations.xmile.translate import Translator, points_of, read_points
 from bullbear.equations.xmile.xml_tree import Element, parse_xml
 
@@ -117,7 +123,7 @@ class _Reader:
 
     def inside(self, place: _Place, named: dict[str, Element], depth: int) -> Iterator[_Place]:
         yield place
-        for module in _holder(place.model).all("module"):
+        for module in holder_of(place.model).all("module"):
             name = spelled(module.attributes.get("name", ""))
             model = named.get(canonical(name))
             if model is None or depth >= _DEEPEST:
@@ -139,7 +145,7 @@ class _Reader:
     @staticmethod
     def variables(place: _Place) -> Iterator[Element]:
         known = (*_KINDS, *_REFUSED)
-        yield from (e for e in _holder(place.model).children if e.name in known)
+        yield from (e for e in holder_of(place.model).children if e.name in known)
 
     def declare(self, place: _Place, element: Element) -> None:
         name = place.prefix + spelled(element.attributes.get("name", ""))
@@ -149,7 +155,7 @@ class _Reader:
             lookup = "discrete"
         only = points is not None and not self.has_equation(element)
         self.symbols.variables[canonical(name)] = Symbol(
-            name, _dimensions(element), lookup.casefold(), only
+            name, dimensions_of(element), lookup.casefold(), only
         )
 
     @staticmethod
@@ -229,7 +235,7 @@ class _Reader:
         translator = Translator(self.symbols, "", name, (), inside)
         node = self.right_side(element, translator)
         if element.name == "stock":
-            node = _integ(element, translator, node)
+            node = integ(element, translator, node)
         self.add(name, (), node, element)
 
     def macro_result(self, element: Element, name: str, inside: frozenset[str]) -> None:
@@ -260,11 +266,11 @@ class _Reader:
         if symbol.only_lookup:
             points = element if element.name == "gf" else element.first("gf")
             assert points is not None
-            self.add(name, symbol.dimensions, _table(points), element, operator="(")
+            self.add(name, symbol.dimensions, table_of(points), element, operator="(")
             return
         parts = [e for e in element.all("element") if e.first("eqn") is not None]
         for part, left in (
-            [(p, _listed(p)) for p in parts] if parts else [(element, symbol.dimensions)]
+            [(p, elements_of(p)) for p in parts] if parts else [(element, symbol.dimensions)]
         ):
             node = self.definition(place, element, part, name, left)
             self.add(name, left, node, part, units=element.text_of("units"),
@@ -282,7 +288,7 @@ class _Reader:
         if element.name == "flow":
             node = self.limited(place, element, node, name, left)
         if element.name == "stock":
-            node = _integ(element, translator, node, floored=self.held(place, element))
+            node = integ(element, translator, node, floored=self.held(place, element))
         elif (start := part.first("init_eqn")) is not None and start.text.strip():
             begin = translator.expression(parse_xmile(start.text, start.place))
             node = Call("ACTIVE INITIAL", (), (node, begin), node.span)
@@ -307,8 +313,8 @@ class _Reader:
         if points.attributes.get("discrete") == "true":
             kind = "discrete"
         table = points_of(name)
-        self.add(table, left, _table(points), element, operator="(")
-        return read_points(kind, Name(table, _plain(left, node.span), node.span), node, node.span)
+        self.add(table, left, table_of(points), element, operator="(")
+        return read_points(kind, Name(table, plain(left, node.span), node.span), node, node.span)
 
     # -- flows and stocks that stay above zero --------------------------------------------------
 
@@ -391,11 +397,6 @@ class _Reader:
         )  # fmt: skip
 
 
-def _holder(model: Element) -> Element:
-    """What holds the variables of a model; old Stella files have no <variables>."""
-    return model.first("variables") or model
-
-
 def with_faults(document: Document, function: Callable[..., None], *arguments: object) -> None:
     """Go on with the next variable behind a fault."""
     try:
@@ -404,76 +405,3 @@ def with_faults(document: Document, function: Callable[..., None], *arguments: o
         document.findings.append(
             document.source.finding(fault.offset, fault.code, fault.message, fault.hint)
         )
-
-
-def _dimensions(element: Element) -> tuple[str, ...]:
-    holder = element.first("dimensions")
-    if holder is None:
-        return ()
-    return tuple(spelled(dim.attributes.get("name", "")) for dim in holder.all("dim"))
-
-
-def _listed(part: Element) -> tuple[str, ...]:
-    """The elements that one <element> of an array is about."""
-    return tuple(spelled(s) for s in part.attributes.get("subscript", "").split(","))
-
-
-def _integ(
-    element: Element, translator: Translator, start: Expression, *, floored: bool = False
-) -> Expression:
-    """A stock: what flows in, less what flows out, from its initial value on."""
-    span = start.span
-    net: Expression | None = None
-    for kind, operator in (("inflow", "+"), ("outflow", "-")):
-        for flow in element.all(kind):
-            at = flow.place(0)
-            name = Name(spelled(flow.text), (), Span(at, at + len(flow.text.strip())))
-            term = translator.expression(name)
-            if net is None:
-                zero = Number(0.0, span)
-                net = term if operator == "+" else Binary("-", zero, term, span)
-            else:
-                net = Binary(operator, net, term, span)
-    net = net if net is not None else Number(0.0, span)
-    if floored:
-        own = translator.expression(Name("self", (), span))
-        assert isinstance(own, Name)
-        level = Name(own.name, _plain(translator.left, span), span)
-        rate = Binary("/", level, Name("TIME STEP", (), span), span)
-        net = Call("MAX", (), (net, Binary("-", Number(0.0, span), rate, span)), span)
-    return Call("INTEG", (), (net, start), span)
-
-
-def _plain(left: tuple[str, ...], span: Span) -> tuple[Subscript, ...]:
-    """The subscripts of a left side, as a reference writes them."""
-    return tuple(Subscript(name, False, span) for name in left)
-
-
-def _table(points: Element) -> Table:
-    """The points of a graphical function."""
-    span = Span(points.start, points.start + 1)
-    ys = _values(points, "ypts")
-    xs = _values(points, "xpts")
-    if not xs:
-        scale = points.first("xscale")
-        low, high = (
-            float(scale.attributes.get(key, "0")) if scale is not None else 0.0
-            for key in ("min", "max")
-        )
-        last = max(len(ys) - 1, 1)
-        xs = [low + (high - low) * i / last for i in range(len(ys))]
-    if not ys or len(xs) != len(ys):
-        raise SyntaxFault(points.start, "lookup",
-                          f"the graphical function has {len(xs)} x and {len(ys)} y")  # fmt: skip
-    return Table(tuple(xs), tuple(ys), "", span)
-
-
-def _values(points: Element, name: str) -> list[float]:
-    element = points.first(name)
-    if element is None:
-        return []
-    separator = element.attributes.get("sep", ",")
-    try:
-        return [float(part) for part in element.text.split(separator) if part.strip()]
-    except ValueError as fault:
-        raise SyntaxFault(element.start, "lookup", f"<{name}>: {fault}") from None
