@@ -112,6 +112,19 @@ def test_bad_input_is_answered_and_leaves_nothing(
     assert set(tmp_path.iterdir()) == before
 
 
+def test_without_llvmlite_one_line_says_so(
+    bullbear: Callable[..., Any], small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "absent").mkdir()
+    (tmp_path / "absent" / "llvmlite.py").write_text("raise ImportError('not installed')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "absent"))
+    (tmp_path / "table.csv").write_text("A\n1\n2.5\n")
+    done = bullbear("ensemble", small, "--draws", "table.csv", "--at", 10)
+    assert done.code == 0
+    assert done.err.count("llvmlite") == 1
+    assert "(numpy)" in done.out
+
+
 def test_resume_refuses_the_blocks_of_another_ensemble(
     bullbear: Callable[..., Any], tmp_path: Path
 ) -> None:

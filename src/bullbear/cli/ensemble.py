@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -95,7 +96,12 @@ def command(
     table = _draws(loaded, draws, seed)
     request = Request(outputs=outputs, save_at=at, method=method.value if method else None)
     plan = make_plan(loaded, table, request)
-    with Work(plan, Options(threads=threads, cluster=cluster)) as work:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # said below, in one line
+        work = Work(plan, Options(threads=threads, cluster=cluster))
+    if work.remark:
+        note(f"warning: no machine code: {work.remark}")
+    with work:
         found, files = _run(work, table, request, out, resume)
     if as_json:
         say_json({
@@ -180,6 +186,4 @@ def _show(found: Ensemble, files: list[Path]) -> None:
     if found.failed:
         first = ", ".join(map(str, found.failed[:5]))
         say(f"  failed draws: {first}{', ...' if len(found.failed) > 5 else ''}")
-    if found.remark:
-        note(f"NumPy computed, not machine code: {found.remark}")
     note("wrote " + ", ".join(map(str, files)))
