@@ -133,6 +133,13 @@ class _Allocation(Vectors):
         if not isinstance(profile, Name) or not profile.subscripts:
             raise LoweringFault(profile, "subscripts", "the priority profile must be a variable")
         kinds = [self.kind(profile, element) for element in self.elements]
+        if set(kinds) == {0}:
+            return self.in_proportion(requests, supply)
+        if 0 in kinds:
+            raise LoweringFault(
+                profile, "unsupported", "a profile of type 0 beside other types is not supported",
+                "types 1 to 4 may be mixed",
+            )  # fmt: skip
         priorities = [self.attribute(profile, element, 1) for element in self.elements]
         widths = [
             self.add("max", self.const(_NARROWEST), self.attribute(profile, element, 2))
@@ -153,14 +160,22 @@ class _Allocation(Vectors):
             high = self.add("select", enough, high, middle)
         return self.between(curves, low, high, wanted)
 
+    def in_proportion(self, requests: Sequence[int], supply: Expression) -> int:
+        """Fixed quantities have no priority: all get the same share (Vensim's published output)."""
+        total = self.lowering.fold("add", requests)
+        share = self.add("div", self.bounded(supply, requests), total)
+        asked = self.add("gt", total, self.const(0.0))
+        own = self.add("mul", requests[self.place], share)
+        return self.add("select", asked, own, self.const(0.0))
+
     def kind(self, profile: Name, element: str) -> int:
         """The shape of a request's curve, which shapes the statements and so is fixed."""
         statement = self.attribute(profile, element, 0)
         value = self.lowering.fixed_number(statement, self.node.name)
-        if value not in (1, 2, 3, 4):
+        if value not in (0, 1, 2, 3, 4):
             raise LoweringFault(
                 profile, "unsupported", f"the priority profile of type {value} is not supported",
-                "types 1 to 4 (rectangular, triangular, normal, exponential) are",
+                "types 0 to 4 (fixed, rectangular, triangular, normal, exponential) are",
             )  # fmt: skip
         return int(value)
 

@@ -82,6 +82,12 @@ def test_data_from_another_run_named_in_the_settings(simulated, tmp_path):
     np.testing.assert_array_equal(found["y[b]"], 5.0)
 
 
+def test_data_in_vensims_own_text_form(simulated, tmp_path):
+    (tmp_path / "base.dat").write_text("x[a]\n0\t1\n10\t3\nx[b]\n0\t5\n")
+    found = simulated("k: a, b ~~| x[k] ~~|\n\\\\\\---/// Sketch\n///---\\\\\\\n1:base.vdf\n")
+    assert (found["x[a]"][20], found["x[b]"][20]) == (2, 5)
+
+
 @pytest.mark.parametrize(
     ("reference", "code"),
     [

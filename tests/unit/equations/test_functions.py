@@ -169,6 +169,17 @@ def test_allocation_by_curves(simulated, kind, supply):
     np.testing.assert_allclose(shares, wanted, atol=1e-7)
 
 
+def test_fixed_quantities_are_met_in_proportion(simulated, refused):
+    """As the published output of SDEverywhere's model `allocate`, made by Vensim."""
+    text = (
+        f"{ALLOCATION} q[k,profile] = 0,2,1,0; 0,4,1,0; 0,3,1,0; ~~|"
+        "y[k] = ALLOCATE AVAILABLE(request[k], q[k,ptype], 9.5) ~~|"
+    )
+    found = simulated(text, final=1)
+    assert [found[f"y[{e}]"][0] for e in "abc"] == pytest.approx([5, 3, 1.5])
+    assert refused(text.replace("0,4,1,0", "3,4,1,0")).code == "unsupported"
+
+
 # -- random functions ---------------------------------------------------------------------------
 
 
