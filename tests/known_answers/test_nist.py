@@ -9,7 +9,7 @@ import pytest
 
 from bullbear.calibration.objective import Objective
 from bullbear.calibration.problem import ProblemFile, read_problem
-from bullbear.calibration.search import descend
+from bullbear.calibration.search import POLISHED, descend
 from bullbear.models.model import load
 
 CERTIFIED = {
@@ -36,7 +36,7 @@ def test_certified_answers_are_reached_from_both_starts(
     root: Path, name: str, start: tuple[float, float]
 ) -> None:
     objective = ready(problem(root, name))
-    found = descend(objective, objective.space.to_fit(np.array(start, dtype=float)))
+    found = descend(objective, objective.space.to_fit(np.array(start, dtype=float)), POLISHED)
     best = objective.at(found.end, slopes=True)
     assert best.jacobian is not None
     ssr = float((best.residuals[: objective.size] ** 2).sum())
@@ -53,7 +53,7 @@ def test_a_coarse_step_is_an_error_that_a_fit_hides(root: Path) -> None:
     objective = ready(problem(root, "boxbod", method="euler", time_step=1.0))
     at_truth = objective.at(np.array([213.80940889, 0.54723748542]))
     assert (at_truth.residuals[:6] ** 2).sum() == pytest.approx(2982.748, abs=1e-3)
-    found = descend(objective, np.array([213.8, 0.5]))
+    found = descend(objective, np.array([213.8, 0.5]), POLISHED)
     best = objective.at(found.end)
     assert (best.residuals[:6] ** 2).sum() == pytest.approx(1168.0088766, rel=1e-9)
     assert best.values == pytest.approx((213.80940889, 1 - np.exp(-0.54723748542)), rel=1e-6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,13 +12,14 @@ import numpy.typing as npt
 
 from bullbear.calibration import likelihood
 from bullbear.calibration.likelihood import Terms
-from bullbear.calibration.problem import ProblemFile, RunFile
+from bullbear.calibration.problem import ProblemFile, RunFile, read_problem
 from bullbear.calibration.sought import Beliefs, read_sought
 from bullbear.calibration.space import Space
 from bullbear.calibration.targets import Target, last_time, read_targets
 from bullbear.errors import UsageError
 from bullbear.models.linearised import RunOptions, checked, setup
 from bullbear.models.simulate import Simulator
+from bullbear.models.workspace import find_workspace
 
 if TYPE_CHECKING:
     from bullbear.models.model import Model
@@ -166,15 +168,16 @@ class Objective:
                 by_value[position] = slope
 
     def terms(self, predictions: Array) -> Terms:
-        """Likelihood, residual and slope of every target, shape (target,)."""
-        nll, residual, slope = (np.zeros(len(self.targets)) for _ in range(3))
+        """Likelihood, residual and slope of every target, shape (..., target)."""
+        nll, residual, slope = (np.zeros(predictions.shape) for _ in range(3))
         kinds = np.array([t.kind for t in self.targets])
         for kind in np.unique(kinds):
             chosen = np.flatnonzero(kinds == kind)
             found = _KINDS[str(kind)](
-                predictions[chosen], [self.targets[i] for i in chosen], self.scales[chosen]
+                predictions[..., chosen], [self.targets[i] for i in chosen], self.scales[chosen]
             )
-            nll[chosen], residual[chosen], slope[chosen] = found.nll, found.residual, found.slope
+            nll[..., chosen], slope[..., chosen] = found.nll, found.slope
+            residual[..., chosen] = found.residual
         return Terms(nll, residual, slope)
 
     # -- scales that are estimated --------------------------------------------------------------
@@ -194,6 +197,22 @@ class Objective:
             old = float(before[own][0])
             change = max(change, abs(spread / old - 1) if np.isfinite(old) else 1.0)
         return change
+
+
+def open_problem(path: Path) -> Objective:
+    """The objective of a problem file; a model's name is looked for in the file's own workspace.
+
+    Raises
+    ------
+    UsageError, ModelError, EquationError, DataError
+        If the problem, its model or its numbers are at fault.
+    """
+    from bullbear.models.model import load
+
+    problem = read_problem(path)
+    argument = problem.model_argument
+    place = None if Path(argument).suffix else find_workspace(start=path.resolve().parent).root
+    return Objective(problem, load(argument, place))
 
 
 def _step(problem: ProblemFile, model: Model) -> float:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from bullbear.cli import (
+    calibrate,
     check,
     diff,
     ensemble,
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 app.command("run")(run.command)
 app.command("ensemble")(ensemble.command)
+app.command("calibrate")(calibrate.command)
 app.command("scenarios")(scenarios.command)
 app.command("equations")(equations.command)
 app.command("check")(check.command)

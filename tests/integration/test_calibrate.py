@@ -1,0 +1,187 @@
+"""`bullbear calibrate` from the command line, on small problems."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MODEL = """{UTF-8}
+stock= INTEG(growth, 10)
+	~	Ton
+	~	|
+growth= rate * stock
+	~	Ton/Year
+	~	|
+rate= 0.1
+	~	1/Year
+	~	|
+unused= 2
+	~	Dmnl
+	~	|
+INITIAL TIME= 0
+	~	Year
+	~	|
+FINAL TIME= 10
+	~	Year
+	~	|
+TIME STEP= 0.125
+	~	Year
+	~	|
+SAVEPER= TIME STEP
+	~	Year
+	~	|
+"""
+PROBLEM = """
+title = "Growth"
+model = "growth.mdl"
+predictions = ["stock at 10"]
+[parameters.rate]
+lower = 0.01
+upper = 1
+prior = "lognormal(0.15, 0.5)"
+[[observations]]
+file = "points.csv"
+variable = "stock"
+scale = 0.05
+"""
+ROWS = "1,11.2,Ton\n3,13.4,Ton\n5,16.8,Ton\n7,20,Ton\n9,24.9,Ton\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "growth.mdl").write_text(MODEL)
+    (tmp_path / "points.csv").write_text("time,value,unit\n" + ROWS)
+    (tmp_path / "problem.toml").write_text(PROBLEM)
+    return tmp_path
+
+
+def call(bullbear: Callable[..., Any], folder: Path, *more: str) -> Any:
+    return bullbear(
+        "calibrate", str(folder / "problem.toml"), "--starts", "3", "--processes", "1",
+        "--out", str(folder / "out"), *more, timeout=600,
+    )  # fmt: skip
+
+
+def test_a_quick_fit(bullbear: Callable[..., Any], folder: Path) -> None:
+    done = call(bullbear, folder, "--influence", "--json")
+    assert done.code == 0, done.err
+    content = json.loads(done.out)
+    assert content["status"] == "quick"
+    assert content["hits"] == content["starts"] == 3
+    assert content["parameters"]["rate"]["value"] == pytest.approx(0.1, abs=0.01)
+    assert content["parameters"]["rate"]["identifiable"] is True
+    assert {i["change"] for i in content["influence"]} == {"left out", "scale doubled"}
+    written = json.loads((folder / "out" / "fit.json").read_text())
+    keys = {"status", "message", "objective", "ssr", "parameters", "starts", "hits", "evaluations",
+            "failed_runs", "gradient_norm", "correlations", "spectrum", "series", "mcmc",
+            "provenance"}  # fmt: skip
+    assert keys <= set(written)
+    assert set(written["parameters"]["rate"]) == {
+        "value", "start", "se", "profile_lower", "profile_upper", "at_bound", "identifiable",
+        "shrinkage",
+    }  # fmt: skip
+    assert set(written["series"]["points"]["theil"]) == {"um", "us", "uc"}
+    report = (folder / "out" / "report.md").read_text()
+    assert report.index("What was learned") < report.index("| constant |")
+    assert (folder / "out" / "history.png").is_file()
+    assert (folder / "out" / "parameters.csv").read_text().startswith("name,value\nrate,0.")
+    assert not list((folder / "out").glob(".unfinished*"))
+
+
+@pytest.mark.long
+def test_a_full_fit_has_profiles_and_a_posterior_that_agree(
+    bullbear: Callable[..., Any], folder: Path
+) -> None:
+    done = call(bullbear, folder, "--full", "--json")
+    assert done.code == 0, done.err
+    content = json.loads(done.out)
+    assert content["status"] == "converged"
+    rate = content["parameters"]["rate"]
+    assert rate["profile_lower"] == pytest.approx(rate["value"] - 1.96 * rate["se"], rel=0.02)
+    assert rate["profile_upper"] == pytest.approx(rate["value"] + 1.96 * rate["se"], rel=0.02)
+    foretold = content["predictions"]["stock at 10"]
+    assert foretold["profile_lower"] < foretold["value"] < foretold["profile_upper"]
+    width = foretold["profile_upper"] - foretold["profile_lower"]
+    assert width == pytest.approx(2 * 1.96 * foretold["se"], rel=0.05)
+    assert set(content["mcmc"]["rhat"]) == {"rate", "stock at 10"}
+    import pandas as pd
+
+    draws = pd.read_parquet(folder / "out" / "draws.parquet")
+    assert draws["rate"].std() == pytest.approx(rate["se"], rel=0.1)
+    assert draws["stock at 10"].mean() == pytest.approx(foretold["value"], rel=0.02)
+
+
+def test_the_same_seed_gives_the_same_fit(bullbear: Callable[..., Any], folder: Path) -> None:
+    first = call(bullbear, folder)
+    text = (folder / "out" / "parameters.csv").read_text()
+    second = call(bullbear, folder)
+    assert first.code == second.code == 0
+    assert (folder / "out" / "parameters.csv").read_text() == text
+
+
+def test_a_constant_that_no_number_depends_on_is_named(
+    bullbear: Callable[..., Any], folder: Path
+) -> None:
+    with (folder / "problem.toml").open("a") as stream:
+        stream.write("[parameters.unused]\nlower = 1\nupper = 3\n")
+    done = call(bullbear, folder, "--json")
+    assert done.code == 0, done.err
+    content = json.loads(done.out)
+    assert content["status"] == "unidentified"
+    assert "unused" in content["message"]
+    assert content["parameters"]["unused"]["identifiable"] is False
+    assert content["parameters"]["rate"]["identifiable"] is True
+
+
+def test_an_interrupted_fit_goes_on(bullbear: Callable[..., Any], folder: Path) -> None:
+    """A record of what was done is used again, and only if it belongs to the same fit."""
+    out = folder / "out"
+    out.mkdir()
+    (out / ".unfinished.jsonl").write_text('{"fingerprint": "another"}\n')
+    done = call(bullbear, folder, "--resume")
+    assert done.code == 1
+    assert "another problem" in done.err
+    (out / ".unfinished.jsonl").write_text("rubbish\nrubbish\n")
+    done = call(bullbear, folder, "--resume")
+    assert done.code == 1
+    assert ".unfinished.jsonl:1" in done.err
+    assert "--resume" in done.err
+    assert call(bullbear, folder).code == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ('model = "growth.mdl"', 'model = "nothing.mdl"', "nothing.mdl"),
+        ('["stock at 10"]', '["stok at 10"]', "stok"),
+        ('["stock at 10"]', '["run-out"]', "run-out"),
+        ("upper = 1", "upper = 0.05", "start"),
+    ],
+)
+def test_a_faulty_problem_is_a_message(
+    bullbear: Callable[..., Any], folder: Path, old: str, new: str, word: str
+) -> None:
+    text = (folder / "problem.toml").read_text()
+    (folder / "problem.toml").write_text(text.replace(old, new))
+    done = call(bullbear, folder)
+    assert done.code in (1, 2)
+    assert word in done.err
+    assert "Traceback" not in done.err
+
+
+def test_all_searches_failing_is_a_message(bullbear: Callable[..., Any], folder: Path) -> None:
+    text = (folder / "growth.mdl").read_text()
+    (folder / "growth.mdl").write_text(text.replace("rate * stock", "LN(0 - rate) * stock"))
+    done = call(bullbear, folder)
+    assert done.code == 1
+    assert "all 3 searches failed" in done.err
+
+
+def test_an_unknown_problem_is_named(bullbear: Callable[..., Any]) -> None:
+    done = bullbear("calibrate", "numeray")
+    assert done.code == 2
+    assert "numerai" in done.err

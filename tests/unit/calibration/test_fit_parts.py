@@ -1,0 +1,190 @@
+"""The parts of a fit: batches, curvature, journals, workers, samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bullbear.calibration.batches import Batches
+from bullbear.calibration.curvature import curvature, null_space, ranks
+from bullbear.calibration.diagnostics import effective_draws, split_rhat
+from bullbear.calibration.influence import DOUBLED, LEFT_OUT, changed
+from bullbear.calibration.journal import Journal
+from bullbear.calibration.objective import Objective, open_problem
+from bullbear.calibration.prior_check import prior_points
+from bullbear.calibration.search import descend, search
+from bullbear.calibration.workers import Workers
+from bullbear.errors import DataError
+
+MODEL = """{UTF-8}
+stock= INTEG(birth rate * stock - death rate * stock, 10)
+	~	Ton
+	~	|
+birth rate= 0.2
+	~	1/Year
+	~	|
+death rate= 0.1
+	~	1/Year
+	~	|
+INITIAL TIME= 0
+	~	Year
+	~	|
+FINAL TIME= 10
+	~	Year
+	~	|
+TIME STEP= 0.125
+	~	Year
+	~	|
+SAVEPER= TIME STEP
+	~	Year
+	~	|
+"""
+PROBLEM = """
+model = "two.mdl"
+[parameters."birth rate"]
+lower = 0.01
+upper = 1
+PRIOR
+[parameters."death rate"]
+lower = 0.01
+upper = 1
+[[observations]]
+file = "points.csv"
+variable = "stock"
+scale = 0.05
+[[observations]]
+file = "peak.csv"
+variable = "stock"
+kind = "below"
+window = "maximum(0, 8)"
+scale = 1
+"""
+
+
+def two(folder: Path, prior: str = "") -> Objective:
+    (folder / "two.mdl").write_text(MODEL)
+    (folder / "points.csv").write_text("time,value,unit\n1,11.2,Ton\n4.3,15.1,Ton\n9,24.9,Ton\n")
+    (folder / "peak.csv").write_text("time,value,unit\n8,23,Ton\n")
+    (folder / "problem.toml").write_text(PROBLEM.replace("PRIOR", prior))
+    return open_problem(folder / "problem.toml")
+
+
+@pytest.mark.long
+def test_a_batch_gives_what_single_points_give(root: Path) -> None:
+    objective = open_problem(root / "calibration" / "problems" / "numerai.toml")
+    batches = Batches(objective)
+    start = objective.space.to_fit(objective.starts)
+    points = prior_points(objective, 4, 3)
+    points[0] = start
+    many = batches.predictions(objective.space.from_fit(points))
+    density = batches.log_posterior(points)
+    for point, row in zip(points, many, strict=True):
+        assert row == pytest.approx(objective.at(point).predictions, rel=1e-7)
+    # all but the normal beliefs about positive constants are bells over the coordinates
+    objectives = np.array([objective.at(point).objective for point in points])
+    normal = ~objective.beliefs.logarithmic & np.array([s == "log" for s in objective.space.scales])
+    carried = np.log(objective.space.from_fit(points)[:, normal]).sum(axis=1)
+    assert density - density[0] == pytest.approx(
+        (carried - objectives) - (carried - objectives)[0], abs=1e-4
+    )
+
+
+def test_points_outside_the_bounds_have_no_density(tmp_path: Path) -> None:
+    objective = two(tmp_path)
+    outside = objective.space.to_fit(np.array([[2.0, 0.1], [0.2, 0.1]]))
+    assert np.isneginf(Batches(objective).log_posterior(outside)).tolist() == [True, False]
+
+
+def test_only_the_difference_of_two_rates_is_told(tmp_path: Path) -> None:
+    objective = two(tmp_path)
+    best = objective.at(descend(objective, np.log([0.2, 0.1])).end, slopes=True)
+    around = curvature(objective, best)
+    assert around.identifiable.tolist() == [False, False]
+    assert np.isinf(around.se).all()
+    assert around.untouched == ()
+    found = ranks(Workers(objective, 1), 8, 0)
+    assert found.rank == 1
+    assert len(found.blind) == 1
+    assert set(found.blind[0].weights) == {"birth rate", "death rate"}
+
+
+def test_a_prior_tells_what_the_numbers_do_not(tmp_path: Path) -> None:
+    objective = two(tmp_path, 'prior = "lognormal(0.2, 0.1)"')
+    best = objective.at(descend(objective, np.log([0.3, 0.1])).end, slopes=True)
+    around = curvature(objective, best)
+    assert np.isfinite(around.se).all()
+    assert around.shrinkage[0] < 0.01
+    assert around.shrinkage[1] > 0.9
+    assert around.identifiable.tolist() == [False, False]
+
+
+def test_null_space_of_a_known_matrix() -> None:
+    found = null_space(np.array([[1.0, 1, 0], [2, 2, 0]]))
+    assert found.shape == (2, 3)
+    assert found @ [1, 1, 0] == pytest.approx([0, 0])
+
+
+def test_processes_change_nothing(tmp_path: Path) -> None:
+    objective = two(tmp_path, 'prior = "lognormal(0.2, 0.1)"')
+    alone = search(Workers(objective, 1), 3, 5)
+    with Workers(objective, 2) as workers:
+        shared = search(workers, 3, 5)
+    assert [s.objective for s in shared.all] == [s.objective for s in alone.all]
+    assert alone.hits == 3
+
+
+def test_what_was_searched_before_is_not_searched_again(tmp_path: Path) -> None:
+    objective = two(tmp_path, 'prior = "lognormal(0.2, 0.1)"')
+    first = search(Workers(objective, 1), 3, 5)
+    done: list[int] = []
+    known = {0: first.all[0], 2: first.all[2]}
+    search(Workers(objective, 1), 3, 5, known, lambda number, _: done.append(number))
+    assert done == [1]
+
+
+def test_influence_changes_one_series(tmp_path: Path) -> None:
+    objective = two(tmp_path)
+    without = changed(objective, "peak", LEFT_OUT)
+    assert without.fitted.tolist() == [True, True, True, False]
+    assert objective.fitted.all()
+    assert changed(objective, "points", DOUBLED).scales.tolist() == [0.1, 0.1, 0.1, 1]
+
+
+def test_a_journal_gives_back_what_was_kept(tmp_path: Path) -> None:
+    first = Journal(tmp_path, "a", resume=False)
+    first.put("search", 3, {"end": [1.5]})
+    with first.path.open("a") as stream:
+        stream.write('{"phase": "sea')  # the interruption cut this line
+    again = Journal(tmp_path, "a", resume=True)
+    assert dict(again.of("search")) == {"3": {"end": [1.5]}}
+    again.put("search", 4, None)
+    assert len(dict(Journal(tmp_path, "a", resume=True).of("search"))) == 2
+    with pytest.raises(DataError, match="another problem"):
+        Journal(tmp_path, "b", resume=True)
+    again.close()
+    assert not again.path.exists()
+
+
+def test_prior_points_follow_the_beliefs(tmp_path: Path) -> None:
+    objective = two(tmp_path, 'prior = "lognormal(0.2, 0.1)"')
+    points = prior_points(objective, 256, 0)
+    assert points[:, 0].mean() == pytest.approx(np.log(0.2), abs=0.005)
+    assert points[:, 0].std() == pytest.approx(0.1, abs=0.005)
+    assert points[:, 1].min() >= np.log(0.01)
+    assert points[:, 1].mean() == pytest.approx(np.log(0.1), abs=0.02)
+
+
+def test_rhat_and_effective_draws_of_known_samples() -> None:
+    rng = np.random.default_rng(1)
+    same = rng.standard_normal((4, 500, 8))
+    assert split_rhat(same) == pytest.approx(1, abs=0.003)
+    assert effective_draws(same) == pytest.approx(same.size, rel=0.2)
+    apart = same + np.array([0, 0, 0, 1.0])[:, None, None]
+    assert split_rhat(apart) > 1.05
+    slow = np.empty((2, 4000, 4))
+    slow[:, 0] = rng.standard_normal((2, 4))
+    for k in range(1, 4000):  # its autocorrelation time is (1 + 0.9) / (1 - 0.9) = 19
+        slow[:, k] = 0.9 * slow[:, k - 1] + np.sqrt(1 - 0.81) * rng.standard_normal((2, 4))
+    assert effective_draws(slow) == pytest.approx(slow.size / 19, rel=0.2)
