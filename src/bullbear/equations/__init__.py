@@ -1,0 +1,1 @@
+"""Equations: reading, resolving, ordering and printing them."""

@@ -1,0 +1,1 @@
+"""Printers: the statement list as code of one target each."""

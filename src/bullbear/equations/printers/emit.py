@@ -63,11 +63,11 @@ class _Emitter:
 
     def hoisted_lines(self) -> list[str]:
         """Everything that is worked out once per run."""
-        lines = []
-        for index in self.needed:
-            if index in self.hoisted and self.program.nodes[index].op != "const":
-                lines.append(f"    {self.name(index)} = {self.text(index, {})}")
-        return lines
+        return [
+            f"    {self.name(index)} = {self.text(index, {})}"
+            for index in self.needed
+            if index in self.hoisted and self.program.nodes[index].op != "const"
+        ]
 
     def function(self, name: str, roots: Sequence[int]) -> list[str]:
         inside = [i for i in self.program.needed(roots) if i not in self.hoisted]
