@@ -37,6 +37,10 @@ class Grid:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.step) and self.step > 0):
             raise UsageError(f"the time step must be positive, not {self.step!r}", code="time-step")
+        if not (math.isfinite(self.initial) and math.isfinite(self.final)):
+            raise UsageError(
+                f"a run from {self.initial!r} to {self.final!r} has no end", code="final-time"
+            )
         if not self.final >= self.initial:
             raise UsageError(
                 f"the run would end at {self.final!r}, before it begins at {self.initial!r}",

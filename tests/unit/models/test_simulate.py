@@ -129,6 +129,7 @@ def test_a_value_that_is_not_taken_may_be_infinite(write: Write) -> None:
         ((0, 10, 0, 1.0), "must be positive"),
         ((0, -1, 1, 1), "before it begins"),
         ((0, 10, math.nan, 1.0), "must be positive"),
+        ((0, math.inf, 1, 1), "has no end"),
     ],
 )
 def test_a_grid_that_does_not_fit_is_refused(
