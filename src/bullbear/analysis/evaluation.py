@@ -17,6 +17,7 @@ from bullbear.analysis.columns import Columns
 from bullbear.errors import UsageError
 from bullbear.models.ensemble import Options, Part, Work
 from bullbear.models.plan import make_plan
+from bullbear.models.varying import refuse_moving
 
 if TYPE_CHECKING:
     from bullbear.models.model import Model
@@ -44,6 +45,7 @@ class Evaluation:
     ) -> None:
         import pandas as pd
 
+        refuse_moving(model.program, "a study")
         self.columns, self.watch = columns, watch
         self.options = replace(options or Options(), statistics=False)
         one = pd.DataFrame(np.zeros((1, len(names))), columns=list(names))
@@ -55,15 +57,20 @@ class Evaluation:
         """A hash of everything that decides the outputs at a point."""
         return self.plan.fingerprint + repr(self.columns.columns)
 
-    def __call__(self, table: Array) -> Array:
+    def __call__(self, table: Array, first: int = 0) -> Array:
         """Outputs, shape (draw, column), NaN where a run failed.
 
         Parameters
         ----------
         table : constants, shape (draw, input), each in its unit
+        first : number of the first draw, which decides its random streams
         """
-        numbers = np.arange(len(table))
-        plan = replace(self.plan, draws=np.ascontiguousarray(table), numbers=numbers)
+        numbers = np.arange(first, first + len(table))
+        if self.plan.batch.numbered:  # random streams read the number from the last column
+            draws = np.column_stack([table, numbers])
+        else:
+            draws = np.ascontiguousarray(table)
+        plan = replace(self.plan, draws=draws, numbers=numbers)
         found = np.empty((len(table), len(self.columns.columns)))
 
         with Work(plan, self.options) as work:

@@ -228,7 +228,11 @@ def _trajectories(
     for low in range(0, count, step):
         some = shares[low : low + step]
         table = task.inputs.table(some.reshape(-1, inputs))
-        made = journal.piece(f"morris-{low}", lambda t=table: {"values": evaluation(t)})  # type: ignore[misc]
+
+        def make(table: Array = table) -> dict[str, Array]:
+            return {"values": evaluation(table)}
+
+        made = journal.piece(f"morris-{low}", make)
         parts.append(made["values"].reshape(*some.shape[:2], -1))
     values = np.concatenate(parts)
     whole = np.asarray(np.isfinite(values).all(axis=(1, 2)))
@@ -280,7 +284,11 @@ def _given_data(task: Task, evaluation: Evaluation, journal: Journal, plain: Res
     parts = []
     for low in range(0, len(table), _LARGEST_PIECE):
         some = table[low : low + _LARGEST_PIECE]
-        made = journal.piece(f"draws-{low}", lambda t=some: {"values": evaluation(t)})  # type: ignore[misc]
+
+        def make(table: Array = some, low: int = low) -> dict[str, Array]:
+            return {"values": evaluation(table, low)}
+
+        made = journal.piece(f"draws-{low}", make)
         parts.append(made["values"])
     values = np.concatenate(parts)
     good = np.asarray(np.isfinite(values).all(axis=1))

@@ -15,7 +15,7 @@ from bullbear.analysis.checks import read_ranges
 from bullbear.analysis.study import Input, Study
 from bullbear.errors import BullbearError, DataError, Finding, ModelError, UsageError, Where
 from bullbear.models.draws import Prior, parse_prior, read_draws, read_priors
-from bullbear.models.overrides import SETTABLE, Setting, resolve
+from bullbear.models.overrides import Setting, resolve
 from bullbear.models.reference import key_of
 from bullbear.models.toml_file import faults, key_places, place_of
 from bullbear.models.varying import refuse_structural
@@ -137,10 +137,10 @@ def _check_fit(folder: Path, model: Model) -> None:
                          code="no-fit",
                          hint="`bullbear calibrate` makes one") from fault  # fmt: skip
     provenance = content.get("provenance") if isinstance(content, dict) else None
-    found = provenance.get("hash") if isinstance(provenance, dict) else None
+    found = provenance.get("model_hash") if isinstance(provenance, dict) else None
     if found is None:
         raise DataError(f"{file} does not say of which model it is", code="no-fit",
-                        hint="the key provenance.hash is missing; fit again")  # fmt: skip
+                        hint="the key provenance.model_hash is missing; fit again")  # fmt: skip
     if found != model.hash:
         raise UsageError(
             f"the fit in {folder} is of the model {found}, not of {model.hash} as it is now",
@@ -189,8 +189,3 @@ def _read(path: Path) -> dict[str, tuple[float, float]]:
     except (OSError, KeyError, ValueError) as fault:
         raise DataError(f"cannot read the bounds in {path}: {fault}", code="unreadable",
                         hint="columns name, lower and upper") from fault  # fmt: skip
-
-
-def settable(model: Model) -> list[str]:
-    """Names that an input may have."""
-    return [v.name for v in model.system.variables.values() if v.kind in SETTABLE]

@@ -21,6 +21,7 @@ from bullbear.cli import (
     init,
     loops,
     run,
+    runway,
     scenarios,
     sensitivity,
     verify,
@@ -52,6 +53,7 @@ app.command("diff")(diff.command)
 app.command("equilibrium")(equilibrium.command)
 app.command("loops")(loops.command)
 app.command("sensitivity")(sensitivity.command)
+app.command("runway")(runway.command)
 app.command("watch")(watch.command)
 
 

@@ -125,7 +125,7 @@ def test_a_window_is_a_column_for_each_of_its_times(toy: Path) -> None:
     ("content", "message"),
     [
         ("{}", "does not say of which model"),
-        ('{"provenance": {"hash": "0123456789ab"}}', "of the model 0123456789ab"),
+        ('{"provenance": {"model_hash": "0123456789ab"}}', "of the model 0123456789ab"),
         ("nothing", "no folder of a fit"),
     ],
 )

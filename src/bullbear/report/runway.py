@@ -1,0 +1,87 @@
+"""How likely run-out, closure, bull and bear are: in a line, in words, as a table, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from bullbear.report.numbers import year
+
+if TYPE_CHECKING:
+    from bullbear.analysis.runway import Prospect, Share
+    from bullbear.analysis.survival import Survival
+
+BELIEFS = {"priors": "over all priors", "posterior": "over the posterior"}
+KNOWN = ", known"
+
+
+def about(prospect: Prospect) -> str:
+    """Of which runs a prospect is."""
+    plain = BELIEFS[prospect.belief.removesuffix(KNOWN)]
+    agreeing = ", draws that agree with what is known" if prospect.belief.endswith(KNOWN) else ""
+    return f"{prospect.scenario}, {plain}{agreeing} ({prospect.draws} draws)"
+
+
+def line(prospect: Prospect) -> str:
+    """The answer in one sentence: events by the horizon, their medians, bull and bear."""
+    parts = []
+    for name, curve in prospect.events.items():
+        median = curve.quantile(0.5)
+        middle = f"half by {year(round(median, 1))}" if median is not None else "fewer than half"
+        parts.append(f"{name} before {year(curve.horizon)} in {curve.before(curve.horizon):.0%} "
+                     f"({middle})")  # fmt: skip
+    parts += [f"{name} {share.value:.0%}" for name, share in prospect.outcomes.items()]
+    return f"{about(prospect)}: {'; '.join(parts)}."
+
+
+def spread(share: Share) -> str:
+    """A share with its interval: `41 % (39-43)`."""
+    return f"{share.value:.0%} ({100 * share.lower:.0f}-{100 * share.upper:.0f})"
+
+
+def lines(prospect: Prospect, before: Sequence[float], shares: Sequence[float]) -> list[str]:
+    """All of a prospect in words, a line each."""
+    found = []
+    for name, curve in prospect.events.items():
+        chances = ", ".join(f"{year(t)} {curve.before(t):.0%}" for t in before)
+        found.append(f"{name} before {chances}")
+        said = ", ".join(f"{share:.0%} {_by(curve, share)}" for share in shares)
+        found.append(f"{name}: {said}")
+    both = [*prospect.conditions.items(), *prospect.outcomes.items()]
+    found += [f"{name}: {spread(share)}" for name, share in both]
+    if prospect.failed:
+        found.append(f"{prospect.failed} runs failed and are left out")
+    return found
+
+
+def _by(curve: Survival, share: float) -> str:
+    """`by 2034.1`, or `after 2060`."""
+    time = curve.quantile(share)
+    return f"after {year(curve.horizon)}" if time is None else f"by {year(round(time, 1))}"
+
+
+def content(
+    prospects: Sequence[Prospect], before: Sequence[float], shares: Sequence[float]
+) -> dict[str, Any]:
+    """The JSON object: the first prospect at the top, all of them under `prospects`."""
+    each = [_one(prospect, before, shares) for prospect in prospects]
+    top = {key: each[0][key] for key in ("events", "outcomes", "conditions")}
+    return {**top, "lines": [line(prospect) for prospect in prospects], "prospects": each}
+
+
+def _one(prospect: Prospect, before: Sequence[float], shares: Sequence[float]) -> dict[str, Any]:
+    everything = {**prospect.conditions, **prospect.outcomes}
+    return {
+        "scenario": prospect.scenario, "belief": prospect.belief, "draws": prospect.draws,
+        "failed": prospect.failed,
+        "events": {
+            name: {
+                "p_before": {year(t): curve.before(t) for t in (*before, curve.horizon)},
+                "quantiles": {f"{share:g}": curve.quantile(share) for share in shares},
+            }
+            for name, curve in prospect.events.items()
+        },
+        "outcomes": {name: share.value for name, share in prospect.outcomes.items()},
+        "conditions": {name: share.value for name, share in prospect.conditions.items()},
+        "intervals": {name: [s.lower, s.upper] for name, s in everything.items()},
+    }  # fmt: skip

@@ -1,0 +1,74 @@
+"""The picture of a runway: the share of draws in which an event has happened, and the outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bullbear.report.drawing import BAND_COLOURS, DPI, LINE_COLOURS, plain_style
+from bullbear.report.runway import about
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from bullbear.analysis.runway import Prospect
+
+NAME = "runway.png"
+_ROOM = 6
+"""A narrower part of a bar [%] has no number."""
+_DASHES = ("-", (0, (4, 2)), (0, (1, 1)), (0, (4, 1, 1, 1)))
+_COLOURS = {"bull": BAND_COLOURS[6], "neither": BAND_COLOURS[1], "bear": BAND_COLOURS[3]}
+
+
+def draw(prospects: Sequence[Prospect], title: str, start: float, folder: Path) -> None:
+    """Draw `runway.png`: a line for each event and prospect, below it a bar for each prospect."""
+    from matplotlib.figure import Figure
+
+    outcomes = any(prospect.outcomes for prospect in prospects)
+    with plain_style():
+        high = 0.55 * len(prospects) + 0.8 if outcomes else 0.0
+        canvas = Figure(figsize=(8.0, 4.2 + 0.3 * len(prospects) + high), layout="constrained")
+        ratios = [4.2, high] if outcomes else [1.0]
+        grid = canvas.subplots(len(ratios), 1, squeeze=False, height_ratios=ratios)[:, 0]
+        _curves(grid[0], prospects, start)
+        if outcomes:
+            _bars(grid[1], prospects)
+        canvas.suptitle(title, fontweight="bold")
+        canvas.savefig(folder / NAME, dpi=DPI, metadata={"Software": None})
+
+
+def _curves(axes: Axes, prospects: Sequence[Prospect], start: float) -> None:
+    for number, prospect in enumerate(prospects):
+        for dash, (name, curve) in zip(_DASHES, prospect.events.items(), strict=False):
+            times = np.array([start, *curve.times, curve.horizon])
+            gone = np.array([0.0, *(1 - curve.alive), curve.before(curve.horizon)])
+            keep = times <= curve.horizon
+            axes.step(times[keep], 100 * gone[keep], where="post", linestyle=dash, linewidth=1.6,
+                      color=LINE_COLOURS[number % len(LINE_COLOURS)],
+                      label=f"{name}: {about(prospect)}")  # fmt: skip
+    axes.set_ylim(0, 100)
+    axes.set_ylabel("share of draws [%]")
+    axes.legend(fontsize=7, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=1)
+
+
+def _bars(axes: Axes, prospects: Sequence[Prospect]) -> None:
+    places = np.arange(len(prospects), dtype=np.float64)[::-1]
+    left = np.zeros(len(prospects))
+    for name, colour in _COLOURS.items():
+        shares = np.array([100 * p.outcomes[name].value for p in prospects])
+        axes.barh(places, shares, left=left, color=colour, height=0.5, label=name)
+        for place, share, begin in zip(places, shares, left, strict=True):
+            if share >= _ROOM:
+                axes.text(begin + share / 2, place, f"{share:.0f} %", ha="center", va="center",
+                          fontsize=8)  # fmt: skip
+        left += shares
+    for place, prospect in zip(places, prospects, strict=True):
+        axes.text(0, place + 0.28, about(prospect), fontsize=7.5, va="bottom")
+    axes.set_yticks([])
+    axes.set_xlim(0, 100)
+    axes.set_ylim(-0.4, len(prospects) - 0.2)
+    axes.grid(visible=False)
+    axes.legend(ncols=3, fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.12))

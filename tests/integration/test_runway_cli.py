@@ -1,0 +1,93 @@
+"""`bullbear runway` as a user calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PRIORS = (
+    "name,unit,value,lower,upper,prior,class\n"
+    'time constant,Year,2.5,1,5,"lognormal(2.5, 0.4)",prior\n'
+)
+OUTCOMES = """
+model = "toy"
+before = [2021, 2023]
+quantiles = [0.5]
+bull = ["not drained"]
+bear = ["drained", "known"]
+known = ["known"]
+[[conditions]]
+name = "drained"
+tests = [{ event = "half-empty", before = 2022 }]
+[[conditions]]
+name = "known"
+tests = [{ variable = "Drain", at = 2020.5, at_most = 38 }]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _workspace(toy: Path) -> None:
+    (toy / "calibration" / "parameters.csv").write_text(PRIORS)
+    (toy / "analysis").mkdir()
+    (toy / "analysis" / "outcomes.toml").write_text(OUTCOMES)
+
+
+def test_events_and_outcomes_of_priors(cli: Callable[..., Any]) -> None:
+    done = cli("runway", "--draws", "512", "--json")
+    assert done.code == 0
+    found = done.json
+    assert found["ok"]
+    event = found["events"]["half-empty"]
+    assert 0 <= event["p_before"]["2021"] < event["p_before"]["2023"] <= event["p_before"]["2030"]
+    assert 2020 < event["quantiles"]["0.5"] < 2024
+    assert sum(found["outcomes"].values()) == pytest.approx(1)
+    priors, known = found["prospects"]
+    assert known["belief"] == "priors, known"
+    assert known["draws"] == round(512 * priors["conditions"]["known"])
+    assert Path("bullbear-out/runway/runway.png").is_file()
+    assert not list(Path("bullbear-out/runway").glob("unfinished*"))
+
+
+def test_scenarios_side_by_side_in_words(cli: Callable[..., Any]) -> None:
+    done = cli("runway", "--draws", "256", "--scenario", "base", "--scenario", "leaky")
+    assert done.code == 0
+    assert "base, over all priors (256 draws): half-empty before 2030 in" in done.out
+    assert "leaky, over all priors (256 draws)" in done.out
+    assert "bull" in done.out
+
+
+def test_a_sample_instead_of_priors(cli: Callable[..., Any], toy: Path) -> None:
+    lines = "\n".join(str(1.5 + 0.01 * i) for i in range(100))
+    (toy / "draws.csv").write_text(f"time constant\n{lines}\n")
+    done = cli("runway", "--posterior", "draws.csv", "--json")
+    assert done.json["prospects"][0]["belief"] == "posterior"
+    assert done.json["prospects"][0]["draws"] == 100
+
+
+def test_what_cannot_be_told_is_answered(cli: Callable[..., Any], toy: Path) -> None:
+    unknown = cli("runway", "--scenario", "bullish", "--json")
+    assert unknown.code == 2
+    assert unknown.json["error"]["message"]
+    (toy / "fit").mkdir()
+    (toy / "fit" / "fit.json").write_text('{"provenance": {"model_hash": "0"}}')
+    other = cli("runway", "--posterior", "fit")
+    assert other.code == 2
+    assert "is of the model 0, not of" in other.err
+    (toy / "calibration" / "parameters.csv").write_text(
+        PRIORS.replace('"lognormal(2.5, 0.4)"', "fixed")
+    )
+    assert "is fixed" in cli("runway").err
+
+
+def test_a_model_without_events_says_so(cli: Callable[..., Any], toy: Path) -> None:
+    file = toy / "models" / "toy.toml"
+    text = file.read_text()
+    event = text[text.index("[[events]]") : text.index("[conservation]")]
+    file.write_text(text.replace(event, ""))
+    (toy / "analysis" / "outcomes.toml").unlink()
+    done = cli("runway")
+    assert done.code == 2
+    assert "names no events" in done.err
