@@ -23,6 +23,11 @@ class Where:
     line: int | None = None
     column: int | None = None
 
+    @property
+    def order(self) -> tuple[str, int, int]:
+        """What places are sorted by."""
+        return self.file or "", self.line or 0, self.column or 0
+
     def __str__(self) -> str:
         parts = [str(part) for part in (self.file, self.line, self.column) if part is not None]
         return ":".join(parts)
@@ -95,10 +100,10 @@ class EquationError(BullbearError):
 
     @classmethod
     def from_findings(cls, findings: Sequence[Finding]) -> EquationError:
-        """One error that carries all `findings`; its text is each finding with its line."""
-        first = findings[0]
-        text = "\n".join(finding.pointed() for finding in findings)
-        return cls(text, code=first.code, findings=findings)
+        """One error that carries all `findings`, in order of place; its text shows each line."""
+        ordered = sorted(findings, key=lambda f: f.where.order)
+        text = "\n".join(finding.pointed() for finding in ordered)
+        return cls(text, code=ordered[0].code, findings=ordered)
 
 
 class ModelError(BullbearError):
