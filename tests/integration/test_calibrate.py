@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,6 +155,30 @@ def test_an_interrupted_fit_goes_on(bullbear: Callable[..., Any], folder: Path) 
     assert ".unfinished.jsonl:1" in done.err
     assert "--resume" in done.err
     assert call(bullbear, folder).code == 0
+
+
+@pytest.mark.long
+def test_ctrl_c_leaves_a_record_to_go_on_from(folder: Path) -> None:
+    out, record = folder / "out", folder / "out" / ".unfinished.jsonl"
+    command = [
+        sys.executable, "-m", "bullbear.cli.main", "calibrate", str(folder / "problem.toml"),
+        "--starts", "120", "--processes", "2", "--out", str(out),
+    ]  # fmt: skip
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        if record.is_file() and len(record.read_text().splitlines()) > 5:
+            break
+        time.sleep(0.1)
+    running.send_signal(signal.SIGINT)
+    _, words = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "--resume" in words
+    assert "Traceback" not in words
+    assert not (out / "fit.json").exists()
+    done = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((out / "fit.json").read_text())["starts"] == 120
+    assert not record.exists()
 
 
 @pytest.mark.parametrize(

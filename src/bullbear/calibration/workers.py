@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ class Workers:
     def __init__(self, objective: Objective, count: int) -> None:
         self.objective, self.count = objective, count
         self._pool: ProcessPoolExecutor | None = None
+        self._strangers = {child.pid for child in active_children()}
 
     def __enter__(self) -> Workers:
         if self.count > 1:
@@ -34,9 +35,14 @@ class Workers:
             )
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+    def __exit__(self, fault: type[BaseException] | None, *_: object) -> None:
+        if self._pool is None:
+            return
+        if fault is not None:  # nobody waits for what they are in the middle of
+            for child in active_children():
+                if child.pid not in self._strangers:
+                    child.terminate()
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
     def map(
         self, task: Callable[[Objective, Item], Result], items: Sequence[Item]
