@@ -149,12 +149,13 @@ class Program:
         for node in self.nodes:
             hasher.update(repr((node.op, node.args, node.data)).encode())
         for state in self.states:
-            hasher.update(repr((state.name, state.kind, state.rate, state.initial)).encode())
+            hasher.update(repr(state).encode())
         for parameter in self.parameters:
             hasher.update(repr((parameter.name, parameter.value, parameter.role)).encode())
         for table in self.tables:
             hasher.update(table.x.tobytes() + table.y.tobytes())
-        hasher.update(repr(sorted(self.outputs.items())).encode())
+        for named in (self.outputs, self.controls, self.moving, self.structural):
+            hasher.update(repr(sorted(named.items())).encode())
         return hasher.hexdigest()
 
 

@@ -190,6 +190,7 @@ def _columns(
                         hint="give one row per draw and one column per constant")  # fmt: skip
     resolve([Setting(name, 0.0) for name in columns], model.system)  # all faults at once
     constants, initials = model.program.parameter_index(), model.program.initial_index()
+    bounds = _bounds(model)
     owner: dict[int, int] = {}
     for source, name in enumerate(columns):
         for element in resolve([Setting(name, 0.0)], model.system):
@@ -197,6 +198,12 @@ def _columns(
             if place is None:
                 continue  # a constant that nothing reads
             refuse_structural(model.program, place)
+            if place in bounds:
+                raise UsageError(
+                    f'"{element}" decides {bounds[place]}, which all draws have in common',
+                    code="bound-parameter", hint="leave the column out, or give each of its "
+                    "values an ensemble of its own with overrides",
+                )  # fmt: skip
             if place in owner:
                 raise UsageError(
                     f'the columns "{columns[owner[place]]}" and "{name}" both set "{element}"',
@@ -218,6 +225,17 @@ def _columns(
         values, columns, np.array(list(owner), dtype=np.int64),
         np.array(list(owner.values()), dtype=np.int64),
     )  # fmt: skip
+
+
+def _bounds(model: Model) -> dict[int, str]:
+    """Parameters that time bounds stand on -> the name of the bound."""
+    program = model.program
+    return {
+        int(program.nodes[index].data): name.replace("_", " ").upper()  # type: ignore[arg-type]
+        for name, statement in program.controls.items()
+        for index in program.needed([statement])
+        if program.nodes[index].op == "param"
+    }
 
 
 def _times(grid: Grid, save_at: Sequence[float] | None) -> Array:

@@ -276,3 +276,13 @@ def test_without_llvmlite_numpy_computes_with_one_warning(
     assert without.values is not None
     np.testing.assert_allclose(without.values, with_llvm.values, rtol=1e-13)
     host.cache_clear()
+
+
+def test_a_constant_that_decides_the_time_grid_is_refused_as_a_column(tmp_path: Path) -> None:
+    file = tmp_path / "bound.mdl"
+    text = TEXT.replace("FINAL TIME = 10", "FINAL TIME = years * 2 ~~|\nyears = 5")
+    file.write_text(text, encoding="utf-8")
+    model = bullbear.load(file)
+    with pytest.raises(UsageError, match='"years" decides FINAL TIME'):
+        model.ensemble(pd.DataFrame({"years": [5.0, 6.0]}))
+    assert model.ensemble(pd.DataFrame({"rate": [0.1]}), ["gap"]).times[-1] == 10

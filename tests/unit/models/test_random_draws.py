@@ -21,3 +21,15 @@ def test_draws_differ_and_a_draw_is_the_same_in_any_company(tmp_path):
     assert (together[0] != together[1]).all()
     single = model.run().results["u"].to_numpy()
     np.testing.assert_array_equal(together[0, :, 0], single)
+
+
+def test_what_has_no_machine_code_is_run_by_numpy_with_a_remark(tmp_path):
+    path = tmp_path / "random.mdl"
+    path.write_text(TEXT.replace("c = 1 ~~|", "c = 1 ~~| n = RANDOM NORMAL(-9, 9, 0, c, 2) ~~|"))
+    model = load(path)
+    found = model.ensemble(pd.DataFrame({"c": [1.0, 2.0]}, index=[0, 7]), outputs=["u", "n", "x"])
+    alone = model.run().results[["u", "n", "x"]].to_numpy()
+    np.testing.assert_allclose(found.values[0], alone, rtol=1e-13)
+    assert found.engine == "numpy"
+    assert "\n" not in found.remark
+    assert "random" in found.remark
