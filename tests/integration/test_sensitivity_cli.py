@@ -40,7 +40,7 @@ def test_words_tables_figures_and_json(cli: Callable[..., Any]) -> None:
     done = cli("sensitivity", "study.toml")
     assert done.code == 0
     assert done.out.startswith("What ends the treasury.")
-    assert "run-out: b (0." in done.out
+    assert "run-out: 1. b (0." in done.out
     out = Path("bullbear-out/sensitivity")
     names = sorted(file.name for file in out.iterdir())
     assert names == ["convergence.png", "indices.csv", "indices.json", "over-time.png",
@@ -90,6 +90,57 @@ def test_bad_words_are_answered(cli: Callable[..., Any], words: list[str], messa
     assert done.code == 2
     assert message in done.err
     assert not Path("bullbear-out/sensitivity").exists()
+
+
+DISCOVERY = (
+    STUDY.split("[[outputs]]")[0]
+    + """
+[discovery]
+case = "bear"
+density = 0.9
+[method]
+name = "discovery"
+n = 1024
+"""
+)
+OUTCOMES = """
+model = "run_out_long"
+before = [10]
+quantiles = [0.5]
+bull = ["not poor"]
+bear = ["poor"]
+[[conditions]]
+name = "poor"
+tests = [{ event = "run-out", before = 8 }]
+"""
+
+
+def test_the_box_of_a_case(cli: Callable[..., Any]) -> None:
+    """The treasury is empty before 8 where 100 e^(0.3 x) / (10 e^(0.4 y)) < 8."""
+    Path("study.toml").write_text(DISCOVERY)
+    Path("outcomes.toml").write_text(OUTCOMES)
+    done = cli("sensitivity", "study.toml", "--json")
+    assert done.code == 0
+    limits = {limit["input"]: limit for limit in done.json["box"]}
+    assert limits["b"]["lower"] > 9
+    assert limits["b"]["upper"] is None
+    assert done.json["confirmed"]["density"] > 0.8
+    said = cli("sensitivity", "study.toml")
+    assert "It happens when b above" in said.out
+    assert sorted(f.name for f in Path("bullbear-out/sensitivity").iterdir()) == [
+        "box.json", "report.md", "trade-off.png",
+    ]  # fmt: skip
+
+
+def test_a_logarithm_tames_what_spans_decades(cli: Callable[..., Any]) -> None:
+    """ln of the treasury at 0 is ln of its beginning, which alone drives it."""
+    Path("study.toml").write_text(
+        STUDY.replace("from = 1\nto = 8", 'at = 0\nscale = "log"').replace("n = 512", "n = 256")
+    )
+    done = cli("sensitivity", "study.toml", "--json")
+    shares = done.json["outputs"]["ln Treasury at 0"]
+    assert shares["initial treasury"]["st"] == pytest.approx(1, abs=0.05)
+    assert shares["b"]["st"] == 0
 
 
 def test_nothing_unfinished_stays_after_a_fault(cli: Callable[..., Any]) -> None:

@@ -33,6 +33,7 @@ class Column:
     time : when, for a variable at times [time unit]; None for a statistic or an event
     variable, times, statistic : a value at one time, or the statistic over several
     event, before : the time of an event clipped at the horizon, or whether it is before a time
+    log : whether the natural logarithm is taken; NaN where there is none
     """
 
     output: str
@@ -42,6 +43,7 @@ class Column:
     statistic: str = ""
     event: str = ""
     before: float | None = None
+    log: bool = False
 
     @property
     def label(self) -> str:
@@ -52,9 +54,12 @@ class Column:
         """A variable's number from values of shape (draw, time, variable)."""
         column = values[:, :, names.index(self.variable)]
         places = [int(np.argmin(np.abs(times - time))) for time in self.times]
+        found = column[:, places[0]]
         if self.statistic:
-            return np.asarray(_STATISTICS[self.statistic](column[:, places], axis=1))
-        return column[:, places[0]]
+            found = np.asarray(_STATISTICS[self.statistic](column[:, places], axis=1))
+        if not self.log:
+            return found
+        return np.where(found > 0, np.log(np.where(found > 0, found, 1.0)), np.nan)
 
 
 @dataclass(frozen=True)
@@ -146,14 +151,16 @@ def _of_output(output: Output, model: Model) -> list[Column]:
         raise ModelError(f"the time {outside[0]:g} is outside the run", code="outside",
                          hint=f"the run goes from {first:g} to {last:g}")  # fmt: skip
     names = output_names(model, str(output.variable))
+    log = output.scale == "log"
     found = []
     for name in names:
         own = output.name if len(names) == 1 else f"{output.name} {name}".strip()
+        shown = f"ln {name}" if log else name
         if output.statistic:
-            label = own or f"{output.statistic} of {name}, {times[0]:g} to {times[-1]:g}"
-            found.append(Column(label, None, name, tuple(times), output.statistic))
+            label = own or f"{output.statistic} of {shown}, {times[0]:g} to {times[-1]:g}"
+            found.append(Column(label, None, name, tuple(times), output.statistic, log=log))
         else:
-            found += [Column(own or name, time, name, (time,)) for time in times]
+            found += [Column(own or shown, t, name, (t,), log=log) for t in times]
     return found
 
 

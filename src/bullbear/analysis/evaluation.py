@@ -86,7 +86,7 @@ class Evaluation:
 
             work.do(range(len(work.blocks)), keep)
         self.runs += len(found)
-        self.failed += int(np.isnan(found[:, 0]).sum())
+        self.failed += int(np.isnan(found).any(axis=1).sum())
         return found
 
 

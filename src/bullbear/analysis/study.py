@@ -12,10 +12,10 @@ from bullbear.models.definition import Number, Table
 from bullbear.models.toml_file import read_toml
 
 SCHEMA = "study.schema.json"
-MethodName = Literal["local", "morris", "sobol", "shapley", "given-data"]
-METHODS = ("local", "morris", "sobol", "shapley", "given-data")
-N = {"local": 1, "morris": 64, "sobol": 4096, "shapley": 1024, "given-data": 16384}
-"""Default sizes: trajectories of morris, base samples of sobol and shapley, draws of given-data."""
+MethodName = Literal["local", "morris", "sobol", "shapley", "given-data", "discovery"]
+N = {"local": 1, "morris": 64, "sobol": 4096, "shapley": 1024, "given-data": 16384,
+     "discovery": 8192}  # fmt: skip
+"""Default sizes: trajectories of morris, base samples of sobol and shapley, draws of the others."""
 EVERY = 0.5
 
 
@@ -62,6 +62,11 @@ class Output(Table):
     every: Annotated[Number, Field(gt=0)] = Field(
         EVERY, description="Distance of the times within a window [time unit]."
     )
+    scale: Literal["linear", "log"] = Field(
+        "linear",
+        description="log looks at the natural logarithm, for what spans decades; a run in which "
+        "it does not exist counts as failed. Elasticities are the same.",
+    )
     statistic: Literal["mean", "minimum", "maximum"] | None = Field(
         None, description="Of the values within the window; left out, each of them is an output."
     )
@@ -80,6 +85,8 @@ class Output(Table):
             raise ValueError("an output needs exactly one of the keys variable and event")
         window = self.start is not None and self.end is not None
         if self.event is not None:
+            if self.scale == "log":
+                raise ValueError("an event has no logarithm")
             if self.at is not None or self.start is not None or self.statistic is not None:
                 raise ValueError("an event takes no key but before")
         elif self.before is not None:
@@ -93,6 +100,19 @@ class Output(Table):
         return self
 
 
+class Case(Table):
+    """What discovery looks for: the boxes of inputs in which an outcome happens."""
+
+    outcomes: str = Field("outcomes.toml", description="The file of outcomes, beside the study.")
+    case: str = Field(description="bull, bear, neither, a condition of that file, or `not NAME`.")
+    known: bool = Field(
+        False, description="Whether draws that contradict what is known are left out."
+    )
+    density: Annotated[Number, Field(gt=0, le=1)] = Field(
+        0.8, description="Share of cases that the box shall have at least."
+    )
+
+
 class Method(Table):
     """How the study is done."""
 
@@ -100,7 +120,7 @@ class Method(Table):
     n: Annotated[int, Field(ge=2)] | None = Field(
         None,
         description="Trajectories of morris; the largest base sample of sobol and shapley, a power "
-        "of two; draws of given-data.",
+        "of two; draws of given-data and discovery.",
     )
     seed: Annotated[int, Field(ge=0)] = 0
 
@@ -122,7 +142,8 @@ class Study(Table):
         "inputs, correlated as they may be.",
     )
     inputs: dict[str, Input] = Field(default_factory=dict)
-    outputs: list[Output] = Field(min_length=1)
+    outputs: list[Output] = Field(default_factory=list)
+    discovery: Case | None = None
     method: Method = Field(default_factory=Method)
 
     _path: Path = PrivateAttr(default=Path())
@@ -133,12 +154,21 @@ class Study(Table):
             raise ValueError("a posterior brings its own inputs; leave out priors and inputs")
         if self.posterior is None and not self.priors and not self.inputs:
             raise ValueError("nothing is uncertain: give inputs, priors = true or a posterior")
+        if self.method.name == "discovery" and self.discovery is None:
+            raise ValueError("discovery needs a table [discovery] with the key case")
+        if self.method.name != "discovery" and not self.outputs:
+            raise ValueError("nothing is looked at: give [[outputs]]")
         return self
 
     @property
     def path(self) -> Path:
         """The file that the study was read from."""
         return self._path
+
+    @property
+    def outcomes_path(self) -> Path:
+        """The file of outcomes that discovery reads."""
+        return self._path.parent / ("" if self.discovery is None else self.discovery.outcomes)
 
     @property
     def model_argument(self) -> str:

@@ -5,6 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from bullbear.cli.output import note
+
+if TYPE_CHECKING:
+    from bullbear.analysis.evaluation import Journal
 
 
 @contextmanager
@@ -40,3 +46,17 @@ def watched(what: str, total: int, done: int = 0) -> Iterator[Callable[[int], No
             progress.update(task, advance=count, rate=f"{speed:.0f}/s" if speed else "")
 
         yield advance
+
+
+@contextmanager
+def kept(journal: Journal) -> Iterator[Journal]:
+    """Finished pieces stay after an interruption, and go with the work or with a fault."""
+    try:
+        yield journal
+    except KeyboardInterrupt:
+        note(f"what is done is kept in {journal.folder}; --resume goes on from there")
+        raise
+    except BaseException:
+        journal.close()
+        raise
+    journal.close()

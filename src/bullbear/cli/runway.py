@@ -9,7 +9,7 @@ import typer
 
 from bullbear.cli.options import JsonOption, ModelArgument, ScenarioOption, load_file, model_file
 from bullbear.cli.output import check_writable, note, say, say_json, staged, wrapped, write_json
-from bullbear.cli.progress import watched
+from bullbear.cli.progress import kept, watched
 
 if TYPE_CHECKING:
     from bullbear.analysis.outcomes import Outcomes
@@ -130,18 +130,10 @@ def _prospects(
             for slug in slugs
         ]  # fmt: skip
         label = repr([e.fingerprint for e in evaluations]) + repr((inputs.names, drawn))
-        journal = Journal(out, label + repr(float(table.sum())), resume)
         found = []
-        try:
+        with kept(Journal(out, label + repr(float(table.sum())), resume)) as journal:
             for slug, evaluation in zip(slugs, evaluations, strict=True):
                 found += prospects(model, outcomes, slug, belief, table, evaluation, journal)
-        except KeyboardInterrupt:
-            note(f"what is done is kept in {journal.folder}; --resume goes on from there")
-            raise
-        except BaseException:
-            journal.close()
-            raise
-    journal.close()
     return found
 
 

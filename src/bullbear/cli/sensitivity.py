@@ -10,10 +10,11 @@ import typer
 
 from bullbear.cli.options import JsonOption, load_file, model_file
 from bullbear.cli.output import check_writable, note, say, say_json, staged, wrapped, write_json
-from bullbear.cli.progress import watched
+from bullbear.cli.progress import kept, watched
 from bullbear.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from bullbear.analysis.boxes import Draws
     from bullbear.analysis.sensitivity import Result, Task
 
 FOLDER = Path("bullbear-out/sensitivity")
@@ -28,6 +29,7 @@ class MethodOption(StrEnum):
     sobol = "sobol"
     shapley = "shapley"
     given_data = "given-data"
+    discovery = "discovery"
 
 
 def command(
@@ -52,7 +54,7 @@ def command(
             metavar="N",
             min=2,
             help="Trajectories of morris; the largest base sample of sobol and shapley, a power of "
-            "two; draws of given-data.",
+            "two; draws of given-data and discovery.",
             show_default=False,
         ),
     ] = None,
@@ -81,11 +83,13 @@ def command(
     bullbear sensitivity price --method morris
     bullbear sensitivity my-study.toml --method sobol --n 1024 --json
     bullbear sensitivity --method local         exact derivatives of one run
+    bullbear sensitivity discovery-bear         the box of constants in which it happens
 
     Sobol and Shapley designs are doubled until every 95 % interval is narrower than ±0.05, or N is
     reached; inputs whose intervals overlap are not ranked. indices.json and indices.csv have all
-    numbers, report.md the words.
+    numbers, report.md the words. A study of discovery (PRIM) writes box.json instead.
     """
+    from bullbear.analysis.boxes import Draws
     from bullbear.analysis.sensitivity import make_task
     from bullbear.analysis.study import load_study
 
@@ -93,7 +97,11 @@ def command(
     path = study_file(ctx, study, PREFIX, "sensitivity-runout")
     read = load_study(path)
     model = load_file(model_file(ctx, read.model_argument))
-    task = make_task(read, model, None if method is None else method.value, n, seed)
+    chosen = None if method is None else method.value
+    if (chosen or read.method.name) == "discovery":
+        _discover(Draws(read, model, n, seed), out, resume, cluster, as_json)
+        return
+    task = make_task(read, model, chosen, n, seed)
     result = _examine(task, out, resume, cluster)
     files = _write(result, out)
     if as_json:
@@ -145,17 +153,33 @@ def _examine(task: Task, out: Path, resume: bool, cluster: str | None) -> Result
         evaluation = Evaluation(
             task.model, task.inputs.names, task.columns, Options(cluster=cluster), advance
         )
-        journal = Journal(out, task.label + evaluation.fingerprint, resume)
-        try:
+        with kept(Journal(out, task.label + evaluation.fingerprint, resume)) as journal:
             found = examine(task, evaluation, journal)
-        except KeyboardInterrupt:
-            note(f"what is done is kept in {journal.folder}; --resume goes on from there")
-            raise
-        except BaseException:
-            journal.close()
-            raise
-    journal.close()
     return found
+
+
+def _discover(draws: Draws, out: Path, resume: bool, cluster: str | None, as_json: bool) -> None:
+    """Do a study of discovery and say what came out."""
+    from bullbear.analysis.evaluation import Journal
+    from bullbear.models.ensemble import Options
+    from bullbear.report.sensitivity_boxes import NAME, content, draw, report, sentences
+
+    with watched("runs", draws.count) as advance:
+        evaluation = draws.evaluation(Options(cluster=cluster), advance)
+        with kept(Journal(out, draws.label + evaluation.fingerprint, resume)) as journal:
+            found = draws.boxes(evaluation, journal)
+    told = content(draws.study, found)
+    with staged(out) as scratch:
+        draw(draws.study, found, scratch)
+        write_json(scratch / "box.json", told)
+        (scratch / "report.md").write_text(report(draws.study, found), encoding="utf-8")
+    files = [out / name for name in ("box.json", "report.md", NAME)]
+    if as_json:
+        say_json({"ok": True, **told, "files": files})
+        return
+    for text in sentences(draws.study, found):
+        say(wrapped(text))
+    note("wrote " + ", ".join(map(str, files)))
 
 
 def _write(result: Result, out: Path) -> list[Path]:

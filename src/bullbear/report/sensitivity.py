@@ -76,18 +76,23 @@ def sentence(result: Result, column: int) -> str:
     label = result.columns[column].label
     if not order:
         return f"{label}: nothing to tell."
-    values = result.indices[result.judged][:, column]
-    named = [f"{result.inputs[i]} ({_value(result, i, column)})" for i in order[:NAMED]]
-    text = f"{label}: {', '.join(named)}."
     places = result.places(column)
-    tied = [i for i in order[:NAMED] if places[i][0] != places[i][1]]
-    if result.converged is not None and tied:
-        last = max(places[i][1] for i in tied)
-        text += f" Their intervals overlap with others, down to place {last}: no order is claimed."
+    named = []
+    for i in order[:NAMED]:
+        rank = f"{_place(places[i])}. " if result.converged is not None else ""
+        named.append(f"{rank}{result.inputs[i]} ({_value(result, i, column)})")
+    text = f"{label}: {', '.join(named)}."
+    values = result.indices[result.judged][:, column]
     if result.method == "sobol" and values[order[0]] > 0:
         first = float(result.indices["s1"][:, column].clip(0).sum())
         text += f" Inputs acting alone explain {min(first, 1):.0%} of the variance."
     return text
+
+
+def _place(places: tuple[int, int]) -> str:
+    """`2`, or `2-4` where intervals overlap."""
+    first, last = places
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def _value(result: Result, i: int, column: int) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 BARS = 8
 LINES = 6
 MOST_PANELS = 9
+SHARES = ("s1", "st", "shapley")
+"""Indices that lie between 0 and 1."""
 _ACROSS = 3
 
 
@@ -84,6 +86,9 @@ def _over_time(result: Result) -> Figure | None:
     for axes, (name, own) in zip(grid, shown.items(), strict=True):
         _course(axes, result, own)
         axes.set_title(name)
+        if result.judged in SHARES:  # what is wider than this says only that it is not known
+            low, high = axes.get_ylim()
+            axes.set_ylim(max(low, -0.1), min(high, 1.2))
         axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
     grid[0].set_ylabel(CALLED[result.judged])
     figure.suptitle(result.study.title, fontweight="bold")

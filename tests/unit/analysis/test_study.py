@@ -40,7 +40,7 @@ def looked_up(folder: Path, text: str) -> None:
     [
         (HEAD + OUTPUT, "nothing is uncertain"),
         (HEAD + "priors = true\nposterior = 'fit'\n" + OUTPUT, "brings its own inputs"),
-        (HEAD + "priors = true\n", "outputs is missing"),
+        (HEAD + "priors = true\n", "nothing is looked at"),
         (HEAD + "prior = true\n" + OUTPUT, "unknown key prior"),
         (HEAD + INPUT + '[[outputs]]\nvariable = "Drain"\n', "either at, or from and to"),
         (HEAD + INPUT + '[[outputs]]\nevent = "half-empty"\nat = 3\n', "no key but before"),
