@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bullbear.cli.options import JsonOption, ModelArgument, SetOption, load_model
+from bullbear.cli.options import JsonOption, SetOption, load_model
 from bullbear.cli.output import check_writable, note, say, say_json, staged, wrapped
 from bullbear.errors import UsageError
 
@@ -24,7 +24,15 @@ INDENT = "    "
 
 def command(
     ctx: typer.Context,
-    model: ModelArgument = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL|STUDY",
+            help="A name under models/ or a study of tipping points under analysis/, or the path "
+            "of a .toml or .mdl file. Left out, the model of the workspace.",
+            show_default=False,
+        ),
+    ] = None,
     scenario: Annotated[str, typer.Option(metavar="NAME", help="Conditions.")] = "base",
     settings: SetOption = None,
     at: Annotated[
@@ -60,6 +68,7 @@ def command(
     \b
     bullbear equilibrium my.mdl
     bullbear equilibrium my.mdl --along "growth rate=0.2:0.8"
+    bullbear equilibrium tipping-2026
     bullbear equilibrium --at 2099 --hold "Liquid NMR=4.5e6" --hold "House Capital=0"
 
     Small systems of rational equations are solved by algebra, which finds every equilibrium;
@@ -70,8 +79,16 @@ def command(
     """  # fmt: skip
     from bullbear.analysis.branches import trace
     from bullbear.analysis.equilibrium import find
+    from bullbear.cli.tipping import find_study, run_study
     from bullbear.models.overrides import parse_settings
 
+    study = find_study(ctx, model)
+    if study is not None:
+        if scenario != "base" or settings or hold or along or at is not None:
+            raise UsageError("a study says itself under which conditions it runs", code="usage",
+                             hint=f"change {study}, and leave the other options out")  # fmt: skip
+        run_study(ctx, study, out, as_json=as_json)
+        return
     check_writable(out)
     loaded = load_model(ctx, model)
     overrides, held = parse_settings(settings or []), parse_settings(hold or [])

@@ -1,0 +1,137 @@
+"""Studies of tipping points: text files that say which outcome counts and what is moved."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from bullbear.models.definition import Number, Table
+from bullbear.models.toml_file import read_toml
+
+
+class Outcome(Table):
+    """What counts as having survived."""
+
+    variable: str
+    above: Number = Field(description="The variable is above this where the system survived.")
+    at: Number = Field(description="When that is looked at [time unit].")
+    again: Number = Field(description="When it is looked at once more: a horizon twice as far.")
+
+    @model_validator(mode="after")
+    def _later(self) -> Outcome:
+        if self.again <= self.at:
+            raise ValueError("again must be later than at")
+        return self
+
+
+class Axis(Table):
+    """A constant and its range."""
+
+    name: str
+    low: Number
+    high: Number
+    also: list[str] = Field([], description="Constants that are set to the same value.")
+
+    @model_validator(mode="after")
+    def _a_range(self) -> Axis:
+        if not self.low < self.high:
+            raise ValueError(f"the range from {self.low:g} to {self.high:g} is empty")
+        return self
+
+
+class Surface(Table):
+    """Survival over two constants; the boundary is looked for along x."""
+
+    name: str = Field(pattern=r"[a-z0-9-]+")
+    title: str
+    x: Axis
+    y: Axis
+    cells: int = Field(40, ge=2, description="Per axis.")
+    columns: int = Field(9, ge=2, description="Values of y at which draws are followed.")
+    outcome: Outcome | None = Field(None, description="That of the study if left out.")
+    settings: dict[str, Number] = Field({})
+
+
+class Shock(Table):
+    """How far a constant has to go until the outcome changes."""
+
+    title: str
+    unit: str = ""
+    x: Axis
+    settings: dict[str, Number] = Field({})
+
+
+class Threshold(Table):
+    """The boundary along x for some values of another constant."""
+
+    title: str
+    x: Axis
+    over: str
+    values: list[Number] = Field(min_length=1)
+    settings: dict[str, Number] = Field({})
+
+
+class Rest(Table):
+    """Where the model has come to rest late in a long run, over values of one constant."""
+
+    title: str
+    over: str
+    values: list[Number] = Field(min_length=1)
+    start: Number = Field(alias="from", description="Begin of the window of the means.")
+    end: Number = Field(alias="to", description="End of it.")
+    variables: list[str] = Field(min_length=1)
+    hold: list[str] = Field([], description="Slow stocks held at their mean where rest is judged.")
+    at_zero: list[str] = Field([], description="Stocks held at 0 there.")
+    closely: Number | None = Field(
+        None, description="One of the values, at which states of rest are searched for."
+    )
+    shown: list[str] = Field([], description="Stocks that tell those states apart.")
+
+    @model_validator(mode="after")
+    def _one_of_the_values(self) -> Rest:
+        if self.closely is not None and self.closely not in self.values:
+            raise ValueError(f"closely = {self.closely:g} is none of the values")
+        if self.end <= self.start:
+            raise ValueError(f"the window ends at {self.end:g}, before it begins")
+        return self
+
+
+class TippingFile(Table):
+    """The content of a file such as `analysis/tipping-2026.toml`."""
+
+    study: Literal["tipping"]
+    title: str
+    model: str
+    scenario: str = "base"
+    settings: dict[str, Number] = Field({})
+    outcome: Outcome
+    draws: int = Field(32, ge=2, description="Draws from the priors; a power of two.")
+    seed: int = 0
+    surface: list[Surface] = Field([])
+    shock: list[Shock] = Field([])
+    threshold: list[Threshold] = Field([])
+    rest: Rest | None = None
+
+
+def load_tipping(path: Path) -> TippingFile:
+    """Read a study.
+
+    Raises
+    ------
+    ModelError
+        With file, line and column of every key that is unknown, missing or of a wrong value.
+    """
+    return read_toml(path, TippingFile)
+
+
+def is_tipping(path: Path) -> bool:
+    """Whether a TOML file says that it is such a study."""
+    if path.suffix != ".toml" or not path.is_file():
+        return False
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")).get("study") == "tipping"
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return False

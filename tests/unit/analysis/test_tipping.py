@@ -1,0 +1,264 @@
+"""Tipping: a system whose edge is known exactly, and that of the prototype."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bullbear
+from bullbear.analysis.tipping import ALWAYS, NEVER, Tipping
+from bullbear.analysis.tipping_file import Axis, Shock, Surface, Threshold, load_tipping
+from bullbear.errors import ModelError
+from bullbear.report.tipping import edge, number
+
+# x falls to 0 below a and rises to 1 above it, whatever the speed: survival is start > a.
+EQUATIONS = """\
+{UTF-8}
+x = INTEG(speed * x * (x - a) * (1 - x), start) ~ Dmnl ~ Lives or dies.|
+a = 0.5 ~ Dmnl ~ The edge.|
+start = 0.4 ~ Dmnl ~ Where it begins.|
+speed = 5 ~ 1/Year ~ |
+"""
+DEFINITION = """\
+title = "Edge"
+sectors = ["../equations/edge.mdl"]
+parameters = "../calibration/parameters.csv"
+scenarios = "scenarios"
+headline = ["x"]
+[time]
+unit = "Year"
+initial = 0
+final = 80
+step = 0.0625
+saveper = 1
+"""
+PARAMETERS = """\
+name,unit,value,lower,upper,prior,class,source,note
+a,Dmnl,0.5,0,1,fixed,lever,,
+start,Dmnl,0.4,0,1,fixed,lever,,
+speed,1/Year,5,4,8,"uniform(4, 8)",judgement,,
+"""
+STUDY = """\
+study = "tipping"
+title = "The edge"
+model = "edge"
+draws = 4
+[outcome]
+variable = "x"
+above = 0.5
+at = 60
+again = 80
+[[surface]]
+name = "start-and-edge"
+title = "Is it alive?"
+x = { name = "start", low = 0.05, high = 0.95 }
+y = { name = "a", low = 0.1, high = 0.9 }
+cells = 10
+columns = 3
+[[shock]]
+title = "How low may the edge be?"
+x = { name = "a", low = 0.1, high = 0.9 }
+[[threshold]]
+title = "Start needed, by edge"
+x = { name = "start", low = 0.05, high = 0.95 }
+over = "a"
+values = [0.2, 0.6]
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    files = {
+        "equations/edge.mdl": EQUATIONS,
+        "models/edge.toml": DEFINITION,
+        "models/scenarios/base.toml": 'title = "Base"\nstory = "As it is."\n',
+        "calibration/parameters.csv": PARAMETERS,
+        "analysis/edge.toml": STUDY,
+    }
+    for name, text in files.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def tipping(workspace: Path) -> Tipping:
+    model = bullbear.load(workspace / "models" / "edge.toml")
+    return Tipping(model, load_tipping(workspace / "analysis" / "edge.toml"))
+
+
+def close(found: float, exact: float) -> bool:
+    """Within 1 %."""
+    return abs(found - exact) <= 0.01 * abs(exact)
+
+
+# -- the known edge --------------------------------------------------------------------------------
+
+
+def test_only_what_is_uncertain_is_drawn(tipping: Tipping) -> None:
+    assert list(tipping.priors) == ["speed"]
+    assert len(tipping.priors) == 4
+
+
+def test_a_surface_is_cut_along_its_diagonal(tipping: Tipping) -> None:
+    found = tipping.map(tipping.study.surface[0])
+    expected = found.x[None, :] > found.y[:, None]
+    off = np.abs(found.x[None, :] - found.y[:, None]) > 0.02
+    assert (found.alive == expected)[off].all()
+    assert (found.failed, found.folded) == (0, 0)
+    assert found.boundary.rising
+    assert all(close(v, y) for v, y in zip(found.boundary.values, found.y, strict=True))
+    assert found.draws.shape == (3, 4)
+    assert all(close(v, y) for row, y in zip(found.draws, found.at, strict=True) for v in row)
+
+
+def test_a_shock_tips_where_the_edge_meets_the_start(tipping: Tipping) -> None:
+    found = tipping.distance(tipping.study.shock[0])
+    assert close(float(found.value.values[0]), 0.4)
+    assert close(float(found.later.values[0]), 0.4)
+    assert found.value.settled.all()
+    assert not found.value.rising  # a lower edge is survived
+    assert all(close(float(v), 0.4) for v in found.draws)
+
+
+def test_thresholds_follow_the_other_constant(tipping: Tipping) -> None:
+    found = tipping.line(tipping.study.threshold[0])
+    assert close(float(found.boundary.values[0]), 0.2)
+    assert close(float(found.boundary.values[1]), 0.6)
+
+
+def test_where_there_is_no_edge_the_side_is_said(tipping: Tipping) -> None:
+    high, low = Axis(name="start", low=0.6, high=0.9), Axis(name="start", low=0.1, high=0.3)
+    rows = pd.DataFrame({"a": [0.5]})
+    outcome = tipping.study.outcome
+    above = tipping.boundaries(high, rows, {}, outcome)
+    below = tipping.boundaries(low, rows, {}, outcome)
+    assert above.values[0] == ALWAYS
+    assert below.values[0] == NEVER
+    assert edge(above, 0, high) == "none down to 0.6: all survives"
+    assert edge(below, 0, low) == "none up to 0.3: nothing survives"
+
+
+def test_a_horizon_too_short_to_tell_is_not_settled(tipping: Tipping) -> None:
+    """At the edge itself a run needs long to decide; shortly after the start nothing has fallen."""
+    early = tipping.study.outcome.model_copy(update={"above": 0.3, "at": 0.0625, "again": 80})
+    found = tipping.boundaries(
+        Axis(name="start", low=0.05, high=0.95), pd.DataFrame({"a": [0.6]}), {}, early
+    )
+    assert 0.3 < found.values[0] < 0.33  # nearly where it began, not where it goes
+    assert not found.settled.all()
+
+
+# -- bad input -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "text"),
+    [
+        ("again = 80", "again = 50", ":5:", "again must be later"),
+        ("low = 0.1, high = 0.9 }\ncells", "low = 0.9, high = 0.9 }\ncells", ":14:", "empty"),
+        ("cells = 10", "celsl = 10", ":15:", "unknown key"),
+        ("draws = 4", "draws = 1", ":4:", "draws"),
+    ],
+)
+def test_faults_of_a_study_have_their_line(
+    workspace: Path, old: str, new: str, place: str, text: str
+) -> None:
+    file = workspace / "analysis" / "edge.toml"
+    file.write_text(STUDY.replace(old, new, 1))
+    with pytest.raises(ModelError) as caught:
+        load_tipping(file)
+    assert text in str(caught.value)
+    assert place in str(caught.value)
+
+
+def test_numbers_are_short() -> None:
+    assert [number(v) for v in (0.0, 1.234, 15e6, 1.6e9, -300e6, 1e-30)] == [
+        "0", "1.23", "15 M", "1.6 bn", "-300 M", "~0",
+    ]  # fmt: skip
+    assert number(math.inf) == "inf"
+
+
+# -- from the command line -------------------------------------------------------------------------
+
+
+def test_a_study_writes_its_report_with_every_number(
+    workspace: Path, cli: Callable[..., Any]
+) -> None:
+    done = cli("equilibrium", "edge", "--out", "here", "--json")
+    assert done.code == 0, done.err
+    (surface,) = done.json["surfaces"]
+    assert surface["cells"] == 100
+    assert close(done.json["distances"][0]["boundary"], 0.4)
+    files = {Path(name).name for name in done.json["files"]}
+    assert files == {
+        "report.md", "start-and-edge.csv", "start-and-edge.png", "start-and-edge-boundary.csv",
+        "start-and-edge-draws.csv",
+    }  # fmt: skip
+    report = (workspace / "here" / "report.md").read_text()
+    assert report.index("## In words") < report.index("| how far")
+    assert "without a fit to the record" in report
+    table = pd.read_csv(workspace / "here" / "start-and-edge.csv")
+    assert len(table) == 100
+    assert table["survives"].sum() == surface["alive"]
+
+
+def test_a_study_takes_no_conditions_from_outside(workspace: Path, cli: Callable[..., Any]) -> None:
+    done = cli("equilibrium", "edge", "--at", 3)
+    # a model and a study may have one name; the study is meant where it says so
+    assert done.code == 2
+    assert "a study says itself" in done.err
+    assert str(workspace) not in done.out
+
+
+# -- the bundled studies ---------------------------------------------------------------------------
+
+
+def test_with_the_placements_of_the_prototype_its_surface_comes_out(
+    root: Path, shared: Path
+) -> None:
+    """The edge lies where the prototype's runs change, to a tenth of today's alpha."""
+    study = load_tipping(root / "analysis" / "tipping-2021.toml")
+    tipping = Tipping(bullbear.load(root / "models" / "numerai.toml"), study)
+    alive: dict[float, dict[float, bool]] = {}
+    with (shared / "model" / "tipping_2021.csv").open() as stream:
+        for row in csv.DictReader(stream):
+            support = alive.setdefault(float(row["venture_support"]), {})
+            support[float(row["alpha_multiplier"])] = float(row["status_2045"]) > 0.5
+    surface = study.surface[1]
+    rows = pd.DataFrame({surface.y.name: list(alive)})
+    found = tipping.boundaries(surface.x, rows, surface.settings, study.outcome)
+    for value, support in zip(found.values, alive, strict=True):
+        dies = max(alpha for alpha, lives in alive[support].items() if not lives)
+        lives = min(alpha for alpha, does in alive[support].items() if does)
+        assert dies - 0.1 <= value <= lives + 0.1, support
+
+
+def test_the_surface_of_2021_hangs_on_cash_and_on_treasury_sales(root: Path) -> None:
+    """What the review found: less cash or fewer sales, and no alpha in the range is enough."""
+    study = load_tipping(root / "analysis" / "tipping-2021.toml")
+    tipping = Tipping(bullbear.load(root / "models" / "numerai.toml"), study)
+    for threshold in study.threshold:
+        rows = pd.DataFrame({threshold.over: threshold.values})
+        values = tipping.boundaries(threshold.x, rows, threshold.settings, study.outcome).values
+        assert (np.diff(values[np.isfinite(values)]) < 0).all(), threshold.title
+        assert values[0] == NEVER
+        assert values[-1] < 1.2
+
+
+def test_the_bundled_studies_can_be_read(root: Path) -> None:
+    for year, surfaces in ((2021, 2), (2026, 2)):
+        study = load_tipping(root / "analysis" / f"tipping-{year}.toml")
+        assert len(study.surface) == surfaces
+        assert all(isinstance(one, Surface) and one.cells >= 40 for one in study.surface)
+        assert all(isinstance(one, Shock) for one in study.shock)
+        assert all(isinstance(one, Threshold) for one in study.threshold)
