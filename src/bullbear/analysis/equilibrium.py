@@ -220,6 +220,7 @@ def _drift(frozen: Frozen, found: Equilibrium) -> dict[str, float]:
     """How fast the stocks that are held would move, over their value."""
     rates = frozen.all_rates(frozen.full(np.array(list(found.states.values()))))
     return {
-        frozen.program.states[i].name: float(rates[i]) / value if value else float("nan")
+        frozen.program.states[i].name: float(rates[i]) / value
         for i, value in frozen.held.items()
+        if value
     }

@@ -63,7 +63,13 @@ def blocks(problem: Problem, seed: int = 0) -> list[list[int]]:
         inside = np.abs(row) > 1e-6
         if np.allclose(row[inside], 1.0, atol=1e-6):
             found.append(np.flatnonzero(inside).tolist())
-    return [block for block in found if block]
+    return [block for block in found if len(block) > 1 or _grows(problem, block[0])]
+
+
+def _grows(problem: Problem, place: int) -> bool:
+    """Whether a stock that is a block alone grows; one that decays rests at nothing."""
+    states = np.where(np.arange(len(problem.names)) == place, problem.scale, problem.base)
+    return bool(problem.field(states)[place] > 0)
 
 
 def _reduced(rows: Array) -> list[Array]:

@@ -69,7 +69,7 @@ class Kinks:
     def sides(self, problem: Problem, states: Array) -> list[Stability]:
         """The stability on each side of the kinks that an equilibrium stands on.
 
-        Empty where it stands on none, or where all sides have the same Jacobian.
+        Empty where it stands on none, or where all sides have the same eigenvalues.
         """
         frozen = self.frozen
         code = PythonCode(self.program, self.groups)
@@ -133,10 +133,9 @@ def _negative(frozen: Frozen, beside: Array, states: Array) -> bool:
 
 
 def _different(jacobians: list[Array]) -> list[Stability]:
-    """One verdict per Jacobian that differs from the others by more than the step aside does."""
-    kept: list[Array] = []
-    for one in jacobians:
-        size = max(float(np.abs(one).max(initial=0.0)), 1e-300)
-        if np.isfinite(one).all() and all(np.abs(one - k).max() > 1e-4 * size for k in kept):
+    """One verdict per side whose eigenvalues differ by more than the step aside makes them."""
+    kept: list[Stability] = []
+    for one in (judge(side) for side in jacobians if np.isfinite(side).all()):
+        if not any(np.allclose(one.eigenvalues, k.eigenvalues, rtol=1e-3) for k in kept):
             kept.append(one)
-    return [judge(one) for one in kept] if len(kept) > 1 else []
+    return kept if len(kept) > 1 else []

@@ -61,15 +61,17 @@ class Problem:
         return np.asarray(self.basis.T @ ((states - self.base) / self.scale))
 
     def flow(self, z: Array) -> Array:
-        return np.asarray(self.basis.T @ (self.field(self.states(z)) / self.scale))
+        with np.errstate(all="ignore"):  # a step too far is no fault; Newton takes a shorter one
+            return np.asarray(self.basis.T @ (self.field(self.states(z)) / self.scale))
 
     def slopes(self, z: Array) -> Array:
         return self.reduced(self.jacobian(self.states(z)))
 
     def reduced(self, jacobian: Array) -> Array:
-        """A Jacobian by states in these coordinates; 0 times infinity counts as 0."""
-        scaled = jacobian * self.scale[None, :] / self.scale[:, None]
-        return np.asarray(self.basis.T @ scaled @ self.basis)
+        """A Jacobian by states in these coordinates."""
+        with np.errstate(all="ignore"):
+            scaled = jacobian * self.scale[None, :] / self.scale[:, None]
+            return np.asarray(self.basis.T @ scaled @ self.basis)
 
     def solve(self, starts: Sequence[Array], tol: float = 1e-9) -> list[newton.Root]:
         """Every different equilibrium that Newton's method reaches from the starts."""

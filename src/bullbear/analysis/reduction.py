@@ -102,14 +102,17 @@ class Frozen:
     def all_rates(self, states: Array, parameter: float | None = None) -> Array:
         """Rates of all states of the program, shape (state,)."""
         rates = self._functions(parameter)["rates"]
-        return np.array(rates(self.time, self.time, states.tolist()))  # type: ignore[operator]
+        with np.errstate(all="ignore"):
+            return np.array(rates(self.time, self.time, states.tolist()))  # type: ignore[operator]
 
     def all_slopes(self, states: Array, parameter: float | None = None) -> Array:
         """Derivatives of all rates by all states and then by the parameter's elements."""
         count = len(self.program.states)
         found = np.zeros((count, count + len(self.places)))
         slopes = self._functions(parameter)["slopes"]
-        found[self._entries] = slopes(self.time, self.time, states.tolist())  # type: ignore[operator]
+        with np.errstate(all="ignore"):
+            values = slopes(self.time, self.time, states.tolist())  # type: ignore[operator]
+        found[self._entries] = values
         return found
 
     # -- what is left ---------------------------------------------------------------------------
