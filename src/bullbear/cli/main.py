@@ -20,6 +20,7 @@ from bullbear.cli import (
     export,
     init,
     loops,
+    policies,
     run,
     runway,
     scenarios,
@@ -54,6 +55,7 @@ app.command("equilibrium")(equilibrium.command)
 app.command("loops")(loops.command)
 app.command("sensitivity")(sensitivity.command)
 app.command("runway")(runway.command)
+app.command("policies")(policies.command)
 app.command("watch")(watch.command)
 
 

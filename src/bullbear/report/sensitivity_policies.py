@@ -1,0 +1,140 @@
+"""A comparison of policies: the regret table, the front, and what flips the choice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bullbear.report.drawing import DPI, LINE_COLOURS, plain_style
+from bullbear.report.numbers import percent, short
+
+if TYPE_CHECKING:
+    from bullbear.analysis.policies import Comparison
+
+NAME = "policies.png"
+NAMED = 3
+
+
+def sentences(found: Comparison) -> list[str]:
+    """What the comparison comes to, in words."""
+    best = found.order[0]
+    flip = found.flips
+    telling = [
+        f"{'more' if flip.direction[i] > 0 else 'less'} {found.inputs[i]} "
+        f"({flip.indices.value[i, 0]:.2f} ± {flip.indices.half_width[i, 0]:.2f})"
+        for i in flip.telling[:NAMED]
+    ]
+    count = found.values.shape[1]
+    return [
+        f"{count} draws, the same for every policy; {found.left_out} that contradict what is known "
+        f"and {found.failed} that failed are left out.",
+        f"Satisfies everything most often: {found.policies[best]} "
+        f"({percent(float(found.robust[best]))} of the draws; {found.policies[0]} "
+        f"{percent(float(found.robust[0]))}).",
+        "On the front, where no other policy is better in every mean: "
+        + "; ".join(found.policies[i] for i in found.front) + ".",
+        f"{found.policies[flip.second]} has the smaller sum of regrets in {percent(flip.share)} of "
+        f"the draws. " + (f"Most telling for it: {', '.join(telling)}." if telling else
+                          "No single input tells when."),
+    ]  # fmt: skip
+
+
+def content(found: Comparison) -> dict[str, Any]:
+    """The object of `policies.json`."""
+    flip = found.flips
+    return {
+        "criteria": [
+            {"name": name, "better": "more" if sign > 0 else "less", "enough": float(enough)}
+            for name, sign, enough in zip(found.criteria, found.signs, found.enough, strict=True)
+        ],
+        "draws": found.values.shape[1], "drawn": found.drawn, "failed": found.failed,
+        "left_out": found.left_out,
+        "policies": {name: _policy(found, i) for i, name in enumerate(found.policies)},
+        "front": [found.policies[i] for i in found.front],
+        "flip": {
+            "first": found.policies[flip.first], "second": found.policies[flip.second],
+            "share": flip.share,
+            "inputs": [
+                {"input": found.inputs[i], "s1": float(flip.indices.value[i, 0]),
+                 "s1_conf": float(flip.indices.half_width[i, 0]),
+                 "direction": float(flip.direction[i])}
+                for i in flip.telling
+            ],
+        },
+        "words": sentences(found),
+    }  # fmt: skip
+
+
+def _policy(found: Comparison, i: int) -> dict[str, Any]:
+    values, regret = found.values[i], found.regret[i]
+    worst = np.where(found.signs > 0, values.min(axis=0), values.max(axis=0))
+    gain, width = found.gain(i)
+    by = {
+        name: {"mean": float(values[:, c].mean()), "worst": float(worst[c]),
+               "gain": float(gain[c]), "gain_conf": float(width[c]),
+               "mean_regret": float(regret[:, c].mean()),
+               "worst_regret": float(regret[:, c].max()),
+               "satisfied": float(found.satisfied[i, :, c].mean())}
+        for c, name in enumerate(found.criteria)
+    }  # fmt: skip
+    return {"robust": float(found.robust[i]), "front": i in found.front, "criteria": by}
+
+
+def table(found: Comparison) -> list[str]:
+    """A Markdown table of each criterion: mean, worst case, regrets, satisficing share."""
+    lines = ["| policy | satisfies all | on the front |", "| --- | ---: | --- |"]
+    lines += [f"| {found.policies[i]} | {percent(float(found.robust[i]))} | "
+              f"{'yes' if i in found.front else ''} |" for i in found.order]  # fmt: skip
+    for c, name in enumerate(found.criteria):
+        lines += ["", f"## {name}", "", f"Enough is {short(float(found.enough[c]))}.", "",
+                  "| policy | mean | against the first | worst case | mean regret | worst regret | "
+                  "satisfied |", "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]  # fmt: skip
+        for i in found.order:
+            own = _policy(found, i)["criteria"][name]
+            cells = [_number(own["mean"]), f"{_number(own['gain'])} ± {short(own['gain_conf'])}",
+                     _number(own["worst"]), _number(own["mean_regret"]),
+                     _number(own["worst_regret"]), percent(own["satisfied"])]  # fmt: skip
+            lines.append(f"| {found.policies[i]} | {' | '.join(cells)} |")
+    return lines
+
+
+def _number(value: float) -> str:
+    """A number; a year keeps its digits."""
+    return f"{value:.1f}" if 1900 < value < 2200 else short(value)
+
+
+def report(title: str, found: Comparison) -> str:
+    """The report as Markdown; every number comes from the comparison."""
+    lines = [f"# {title}", "", *(f"- {text}" for text in sentences(found)), ""]
+    lines += [f"![policies]({NAME})", "", *table(found), ""]
+    lines += [
+        "Regret is what the best policy of a draw has more. Events that do not happen count "
+        "as at the horizon. Differences are of the same draws; ± is a 95 % interval.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def draw(title: str, found: Comparison, folder: Path) -> None:
+    """Draw `policies.png`: the share of draws in which each policy satisfies."""
+    from matplotlib.figure import Figure
+
+    order = found.order[::-1]
+    places = np.arange(len(order))
+    with plain_style():
+        figure = Figure(figsize=(8.0, 1.2 + 0.3 * len(order)), layout="constrained")
+        axes = figure.subplots()
+        shares = [100 * float(found.robust[i]) for i in order]
+        axes.barh(places, shares, color=LINE_COLOURS[0], height=0.6, label="all criteria")
+        for c, name in enumerate(found.criteria):
+            own = [100 * float(found.satisfied[i, :, c].mean()) for i in order]
+            axes.plot(own, places, "o", color=LINE_COLOURS[c + 1], markersize=5, label=name)
+        axes.set_yticks(places, [found.policies[i] for i in order], fontsize=8)
+        axes.set_xlim(0, 100)
+        axes.set_xlabel("share of draws in which it is enough [%]")
+        axes.grid(visible=False, axis="y")
+        axes.legend(fontsize=7.5, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2)
+        figure.suptitle(title, fontweight="bold")
+        figure.savefig(folder / NAME, dpi=DPI, metadata={"Software": None})
