@@ -98,6 +98,7 @@ def test_a_value_over_its_mark_settles_while_both_grow() -> None:
 def test_adoption_is_judged_on_its_conserved_total() -> None:
     found = answer("bass")
     assert found.invariants == ("Potential + Adopters = 1 000 person",)
+    assert found.run_out == {"Potential": pytest.approx(7, abs=0.5)}
     one = near(found, Adopters=1000, Potential=0)
     assert one.stability.eigenvalues.real == pytest.approx([-1.511])
 

@@ -99,6 +99,18 @@ class Rest(Table):
         return self
 
 
+class Course(Table):
+    """States of rest followed over one constant, slow stocks held."""
+
+    name: str = Field(pattern=r"[a-z0-9-]+")
+    title: str
+    x: Axis
+    at: Number | None = Field(None, description="When explicit time stands still.")
+    hold: dict[str, Number] = Field({}, description="Slow stocks and the values they are held at.")
+    shown: list[str] = Field(min_length=1, description="Stocks that are drawn.")
+    settings: dict[str, Number] = Field({})
+
+
 class TippingFile(Table):
     """The content of a file such as `analysis/tipping-2026.toml`."""
 
@@ -113,6 +125,7 @@ class TippingFile(Table):
     surface: list[Surface] = Field([])
     shock: list[Shock] = Field([])
     threshold: list[Threshold] = Field([])
+    course: list[Course] = Field([])
     rest: Rest | None = None
 
 

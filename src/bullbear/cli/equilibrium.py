@@ -283,19 +283,10 @@ def _say_branches(diagram: Diagram) -> None:
 
 
 def _write(diagram: Diagram, out: Path) -> list[Path]:
-    import pandas as pd
+    from bullbear.report.branches import branch_table, draw_branches
 
-    from bullbear.report.branches import draw_branches
-
-    rows = [
-        (number, point.parameter, point.stability.kind,
-         float(point.stability.eigenvalues[0].real), *map(float, point.states))
-        for number, branch in enumerate(diagram.branches, start=1)
-        for point in branch.points
-    ]  # fmt: skip
-    columns = ["branch", diagram.parameter, "kind", "largest real part", *diagram.names]
     with staged(out) as folder:
-        table = pd.DataFrame(rows, columns=columns)
+        table = branch_table(diagram)
         table.to_csv(folder / "branches.csv", index=False, lineterminator="\n")
         draw_branches(diagram, folder / "branches.png")
     return [out / "branches.csv", out / "branches.png"]

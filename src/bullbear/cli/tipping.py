@@ -35,6 +35,7 @@ def find_study(ctx: typer.Context, argument: str | None) -> Path | None:
 
 def run_study(ctx: typer.Context, path: Path, out: Path, *, as_json: bool) -> None:
     """Run a study and write its tables, pictures and report."""
+    from bullbear.analysis.branches import trace
     from bullbear.analysis.rest import late
     from bullbear.analysis.tipping import Tipping
     from bullbear.analysis.tipping_file import load_tipping
@@ -49,6 +50,14 @@ def run_study(ctx: typer.Context, path: Path, out: Path, *, as_json: bool) -> No
         [tipping.map(surface) for surface in study.surface],
         [tipping.distance(shock) for shock in study.shock],
         [tipping.line(threshold) for threshold in study.threshold],
+        [
+            (
+                one,
+                trace(model, one.x.name, one.x.low, one.x.high, study.scenario,
+                      {**study.settings, **one.settings}, one.at, one.hold),
+            )
+            for one in study.course
+        ],
         late(tipping, study.rest) if study.rest is not None else None,
     )  # fmt: skip
     report = text(results)
@@ -56,7 +65,7 @@ def run_study(ctx: typer.Context, path: Path, out: Path, *, as_json: bool) -> No
         _write(results, report, folder)
         files = sorted(out / file.name for file in folder.iterdir())
     if as_json:
-        empty: dict[str, Any] = {"invariants": [], "special_points": [], "dropped": []}
+        empty: dict[str, Any] = {"invariants": [], "dropped": []}
         say_json({"ok": True, "study": path, **empty, **_content(results), "files": files})
         return
     say(report)
@@ -79,6 +88,15 @@ def _content(results: Results) -> dict[str, Any]:
     states = results.rested.states if results.rested is not None else ()
     return {
         "equilibria": [{**judgement(one), "states": one.states} for one in states],
+        "special_points": [
+            {
+                "parameter": point.parameter, "kind": point.kind, "along": course.x.name,
+                "states": dict(zip(diagram.names, point.states, strict=True)),
+                "omega": point.omega,
+            }
+            for course, diagram in results.courses
+            for point in diagram.special
+        ],
         "surfaces": [
             {
                 "name": one.surface.name, "cells": one.alive.size, "alive": int(one.alive.sum()),
@@ -109,6 +127,7 @@ def _write(results: Results, report: str, folder: Path) -> None:
     import numpy as np
     import pandas as pd
 
+    from bullbear.report.branches import branch_table, draw_branches
     from bullbear.report.surfaces import draw_surface
 
     def save(rows: pd.DataFrame, name: str) -> None:
@@ -125,6 +144,9 @@ def _write(results: Results, report: str, folder: Path) -> None:
         draws = pd.DataFrame(one.draws).assign(**{y: one.at})
         save(draws[[y, *range(one.draws.shape[1])]], f"{one.surface.name}-draws.csv")
         draw_surface(one, folder / f"{one.surface.name}.png")
+    for course, diagram in results.courses:
+        branch_table(diagram).pipe(save, f"{course.name}.csv")
+        draw_branches(diagram, folder / f"{course.name}.png", course.shown)
     if results.rested is not None:
         save(results.rested.means.reset_index(), "rest.csv")
     (folder / "report.md").write_text(report, encoding="utf-8", newline="\n")

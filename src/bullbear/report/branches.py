@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bullbear.report.drawing import DPI, INK, LINE_COLOURS, plain_style
+from bullbear.report.numbers import tick
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
     from bullbear.analysis.branches import Diagram
@@ -18,6 +20,20 @@ if TYPE_CHECKING:
 
 MOST_PANELS = 6
 MARKS = {"fold": "s", "hopf": "o", "branch": "D"}
+
+
+def branch_table(diagram: Diagram) -> pd.DataFrame:
+    """Every point of every branch: the constant, its kind, and all states."""
+    import pandas as pd
+
+    rows = [
+        (number, point.parameter, point.stability.kind,
+         float(point.stability.eigenvalues[0].real), *map(float, point.states))
+        for number, branch in enumerate(diagram.branches, start=1)
+        for point in branch.points
+    ]  # fmt: skip
+    columns = ["branch", diagram.parameter, "kind", "largest real part", *diagram.names]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def draw_branches(diagram: Diagram, path: Path, states: Sequence[str] | None = None) -> Path:
@@ -28,6 +44,7 @@ def draw_branches(diagram: Diagram, path: Path, states: Sequence[str] | None = N
     states : which ones; by default the first six stocks that have names of their own
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter
 
     shown = list(states or [name for name in diagram.names if "#" not in name][:MOST_PANELS])
     across = min(3, len(shown))
@@ -39,6 +56,7 @@ def draw_branches(diagram: Diagram, path: Path, states: Sequence[str] | None = N
             _panel(axes, diagram, diagram.names.index(name))
             axes.set_title(name)
             axes.set_xlabel(diagram.parameter)
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
         for unused in panels[len(shown) :]:
             unused.set_visible(False)
         handles = dict(reversed(pair) for axes in panels[: len(shown)] for pair in

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bullbear.analysis.branches import Diagram
 from bullbear.analysis.equilibrium import Equilibrium
 from bullbear.analysis.rest import Rested, Resting
 from bullbear.analysis.tipping import Boundaries, Distance, Line, Map
-from bullbear.analysis.tipping_file import Axis, TippingFile
+from bullbear.analysis.tipping_file import Axis, Course, TippingFile
 
 Array = npt.NDArray[np.float64]
 NOTHING = 1e-6
@@ -36,6 +37,7 @@ class Results:
     maps: Sequence[Map]
     distances: Sequence[Distance]
     lines: Sequence[Line]
+    courses: Sequence[tuple[Course, Diagram]]
     rested: Rested | None
 
 
@@ -49,6 +51,8 @@ def text(results: Results) -> str:
         parts += [f"## {found.surface.title}", "", *_map(found), ""]
     for line in results.lines:
         parts += [f"## {line.threshold.title}", "", *_line(line), ""]
+    for course, diagram in results.courses:
+        parts += [f"## {course.title}", "", *_course(course, diagram), ""]
     if results.rested is not None:
         parts += [f"## {results.rested.rest.title}", "", *_rest(results.rested), ""]
     parts += ["## How to read this", "", *(f"- {caveat}" for caveat in CAVEATS), ""]
@@ -89,6 +93,8 @@ def _words(results: Results) -> Iterator[str]:
             f"{threshold.title}: {first} at {number(threshold.values[0])}, {last} at "
             f"{number(threshold.values[-1])}."
         )
+    for course, diagram in results.courses:
+        yield from _words_of_course(course, diagram)
     if results.rested is not None:
         yield from _words_of_rest(results.rested)
 
@@ -98,6 +104,34 @@ def _side(found: Boundaries) -> str:
     if not np.isfinite(found.values[0]):
         return ""
     return " is the edge; " + ("above" if found.rising else "below") + " it the system survives"
+
+
+def _words_of_course(course: Course, diagram: Diagram) -> Iterator[str]:
+    for point in diagram.special:
+        where = f"{course.title} At {course.x.name} {number(point.parameter)}"
+        if point.kind == "fold":
+            yield f"{where} two states of rest meet; on one side of this fold neither is left."
+        elif point.omega is not None:
+            period = 2 * math.pi / point.omega
+            yield f"{where} swings with a period of {period:.1f} years begin or end to grow."
+        else:
+            yield f"{where} branches of states of rest cross."
+
+
+def _course(course: Course, diagram: Diagram) -> Iterator[str]:
+    held = ", ".join(f"{name} = {number(value)}" for name, value in course.hold.items())
+    yield (
+        f"{len(diagram.branches)} branches were found from many starts; there may be others. "
+        f"Held: {held or 'nothing'}."
+    )
+    yield ""
+    yield f"| {course.x.name} | kind | {' | '.join(course.shown)} |"
+    yield "|---|---|" + "---|" * len(course.shown)
+    for point in diagram.special:
+        values = [number(float(point.states[diagram.names.index(n)])) for n in course.shown]
+        yield f"| {point.parameter:.4g} | {point.kind} | {' | '.join(values)} |"
+    yield ""
+    yield f"![{course.title}]({course.name}.png)"
 
 
 def _words_of_rest(found: Rested) -> Iterator[str]:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import bullbear
+from bullbear.analysis.rest import late
 from bullbear.analysis.tipping import ALWAYS, NEVER, Tipping
 from bullbear.analysis.tipping_file import Axis, Shock, Surface, Threshold, load_tipping
 from bullbear.errors import ModelError
@@ -70,6 +71,18 @@ title = "Start needed, by edge"
 x = { name = "start", low = 0.05, high = 0.95 }
 over = "a"
 values = [0.2, 0.6]
+[[course]]
+name = "rest-over-edge"
+title = "States of rest, over the edge."
+x = { name = "a", low = -0.5, high = 0.5 }
+shown = ["x"]
+[rest]
+title = "At last, by start"
+over = "start"
+values = [0.3, 0.6]
+from = 60
+to = 80
+variables = ["x"]
 """
 
 
@@ -158,6 +171,19 @@ def test_a_horizon_too_short_to_tell_is_not_settled(tipping: Tipping) -> None:
     assert not found.settled.all()
 
 
+def test_late_means_have_their_draws_and_a_state_of_rest(tipping: Tipping) -> None:
+    assert tipping.study.rest is not None
+    found = late(tipping, tipping.study.rest)
+    assert found.means["x"].to_list() == pytest.approx([0, 1], abs=1e-6)
+    assert found.quantiles[:, :, 0] == pytest.approx(np.array([[0, 1]] * 3), abs=1e-6)
+    first, second = found.resting
+    assert first is not None
+    assert second is not None
+    assert first.stability.stable
+    assert second.states == pytest.approx({"x": 1.0})
+    assert second.stability.half_life == pytest.approx(np.log(2) / (5 * 0.5))
+
+
 # -- bad input -------------------------------------------------------------------------------------
 
 
@@ -202,8 +228,10 @@ def test_a_study_writes_its_report_with_every_number(
     files = {Path(name).name for name in done.json["files"]}
     assert files == {
         "report.md", "start-and-edge.csv", "start-and-edge.png", "start-and-edge-boundary.csv",
-        "start-and-edge-draws.csv",
+        "start-and-edge-draws.csv", "rest-over-edge.csv", "rest-over-edge.png", "rest.csv",
     }  # fmt: skip
+    assert [one["kind"] for one in done.json["special_points"]] == ["branch"]
+    assert done.json["special_points"][0]["parameter"] == pytest.approx(0, abs=1e-6)
     report = (workspace / "here" / "report.md").read_text()
     assert report.index("## In words") < report.index("| how far")
     assert "without a fit to the record" in report
