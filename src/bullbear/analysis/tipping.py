@@ -26,6 +26,8 @@ Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 CLOSE = 0.01
 """A boundary is known to this share of its value, or of a tenth of the range near zero."""
+SURPLUS = 8
+"""So many times the draws are made where some of them do not go with what happened."""
 NEVER, ALWAYS = math.inf, -math.inf
 """No survival in the whole range; survival in all of it."""
 
@@ -99,19 +101,37 @@ class Tipping:
 
     def __init__(self, model: Model, study: TippingFile) -> None:
         self.model, self.study = model, study
-        self.priors = self._priors()
+        self.priors, self.kept = self._priors()
 
-    def _priors(self) -> pd.DataFrame:
-        """Draws of everything uncertain that neither the scenario nor the study sets."""
+    def _priors(self) -> tuple[pd.DataFrame, float]:
+        """Draws of everything uncertain that neither the scenario nor the study sets.
+
+        Of those that go with what is known to have happened, the first ones; and their share.
+        """
         path = self.model.definition.parameters_path
         if path is None:
             raise ModelError("the model has no parameter set, so no priors to draw from",
                              code="no-priors", hint="name one by the key parameters")  # fmt: skip
-        draws = sobol_draws(read_priors(path), self.study.draws, self.study.seed)
+        given, count = self.study.given, self.study.draws
+        priors = read_priors(path)
+        draws = sobol_draws(priors, count * (SURPLUS if given else 1), self.study.seed)
         scenario = find_scenario(self.model.scenarios, self.study.scenario)
         taken = self._elements([*scenario.levers, *self.study.settings])
         keep = [name for name in map(str, draws) if not self._elements([name]) & taken]
-        return draws[keep]
+        if given is None:
+            return draws[keep], 1.0
+        found = self.model.ensemble(
+            draws[keep], [given.variable], [given.at], scenario=self.study.scenario,
+            overrides=self.study.settings, final_time=given.at, events=False, statistics=False,
+        )  # fmt: skip
+        assert found.values is not None
+        good = found.values[:, 0, 0] > given.above
+        if not good.any():
+            raise ModelError(
+                f"in none of {len(draws)} draws {given.variable} is above {given.above:g} at "
+                f"{given.at:g}", code="no-draws", hint="ask for less in the table given",
+            )  # fmt: skip
+        return draws.loc[good, keep].head(count).reset_index(drop=True), float(good.mean())
 
     def _elements(self, names: Sequence[str]) -> set[str]:
         return set(resolve([Setting(name, 0.0) for name in names], self.model.system))

@@ -27,6 +27,14 @@ class Outcome(Table):
         return self
 
 
+class Given(Table):
+    """What is known to have happened: draws in which it did not are left out."""
+
+    variable: str
+    above: Number
+    at: Number = Field(description="When [time unit].")
+
+
 class Axis(Table):
     """A constant and its range."""
 
@@ -122,6 +130,7 @@ class TippingFile(Table):
     outcome: Outcome
     draws: int = Field(32, ge=2, description="Draws from the priors; a power of two.")
     seed: int = 0
+    given: Given | None = Field(None, description="What the draws must have in common.")
     surface: list[Surface] = Field([])
     shock: list[Shock] = Field([])
     threshold: list[Threshold] = Field([])

@@ -50,6 +50,8 @@ def run_study(ctx: typer.Context, path: Path, out: Path, *, as_json: bool) -> No
         [tipping.map(surface) for surface in study.surface],
         [tipping.distance(shock) for shock in study.shock],
         [tipping.line(threshold) for threshold in study.threshold],
+        len(tipping.priors),
+        tipping.kept,
         [
             (
                 one,

@@ -20,7 +20,8 @@ NOTHING = 1e-6
 CAVEATS = (
     "Draws come from the priors of `calibration/parameters.csv`, each constant apart from the "
     "others, without a fit to the record: most of them would not have made the history that "
-    "happened. They say how little the priors alone pin down, not how likely an outcome is.",
+    "happened, beyond what is said above. They say how little the priors alone pin down, not how "
+    "likely an outcome is.",
     "A run counts as surviving by the one variable named above; the model closes a company by a "
     "smooth rule, and what investors, owners or courts would do is outside it.",
     "Between the ends of each range one boundary is looked for; the map shows whether there are "
@@ -37,6 +38,8 @@ class Results:
     maps: Sequence[Map]
     distances: Sequence[Distance]
     lines: Sequence[Line]
+    draws: int
+    kept: float
     courses: Sequence[tuple[Course, Diagram]]
     rested: Rested | None
 
@@ -65,7 +68,18 @@ def _made(results: Results) -> str:
         f"Model {study.model} ({results.hash}), scenario {study.scenario}. A run survives if "
         f"{outcome.variable} is above {number(outcome.above)} in {outcome.at:g}; the same is asked "
         f"of {outcome.again:g}. Boundaries are known to 1 % (near zero, to a thousandth of the "
-        f"range), with {study.draws} draws from the priors around them."
+        f"range), with {results.draws} draws from the priors around them{_given(results)}."
+    )
+
+
+def _given(results: Results) -> str:
+    """Which draws count."""
+    given = results.study.given
+    if given is None:
+        return ""
+    return (
+        f"; of all draws only those count in which {given.variable} is above "
+        f"{number(given.above)} in {given.at:g}, as it was: {results.kept:.0%}"
     )
 
 

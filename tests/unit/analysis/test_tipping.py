@@ -184,6 +184,23 @@ def test_late_means_have_their_draws_and_a_state_of_rest(tipping: Tipping) -> No
     assert second.stability.half_life == pytest.approx(np.log(2) / (5 * 0.5))
 
 
+def test_draws_that_did_not_make_history_are_left_out(workspace: Path) -> None:
+    """Fast ones have risen above 0.8 early, slow ones have not."""
+    file = workspace / "analysis" / "edge.toml"
+    given = '[settings]\na = 0.2\n[given]\nvariable = "x"\nabove = 0.8\nat = 1\n[outcome]'
+    file.write_text(STUDY.replace("[outcome]", given, 1))
+    model = bullbear.load(workspace / "models" / "edge.toml")
+    found = Tipping(model, load_tipping(file))
+    assert 0 < found.kept < 1
+    assert len(found.priors) == 4
+    for speed in found.priors["speed"]:
+        run = model.run(overrides={"a": 0.2, "speed": speed}, final_time=1)
+        assert run.results["x"].iloc[-1] > 0.8
+    file.write_text(STUDY.replace("[outcome]", given.replace("0.8", "1.1"), 1))
+    with pytest.raises(ModelError, match="in none of 32 draws"):
+        Tipping(model, load_tipping(file))
+
+
 # -- bad input -------------------------------------------------------------------------------------
 
 
