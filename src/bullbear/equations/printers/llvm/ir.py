@@ -194,6 +194,9 @@ class Vector:
     def gt(self, other: Vector | float) -> Truth:
         return self.body.compare("ogt", self, other)
 
+    def le(self, other: Vector | float) -> Truth:
+        return self.body.compare("ole", self, other)
+
     def ge(self, other: Vector | float) -> Truth:
         return self.body.compare("oge", self, other)
 

@@ -23,7 +23,8 @@ ARGUMENTS = (
     "history",  # what entered ring buffers, (buffer, step, lane)
     "groups", "steps", "draws",  # how many; the last group may have empty lanes
     "saves",  # row of the results for every step, or -1
-    "chosen", "width",  # which outputs are wanted, and how many
+    "save",  # a function for rates and outputs
+    "chosen", "width",  # which of those outputs are wanted, and how many
     "out",  # results, (draw, row, output)
     "rows",  # how many rows
     "watches",  # level, sign and least duration of every watched statement
@@ -32,6 +33,7 @@ ARGUMENTS = (
 )  # fmt: skip
 STAGES = {"euler": 1, "rk4": 3}
 """Times at which a step is looked at."""
+_CALLED = ("prepare", "times", "step")  # `save` is told by its address
 _WORDS = frozenset({"groups", "steps", "draws", "width", "rows"})
 
 
@@ -50,7 +52,7 @@ class Kernel(Watches):
         self.scratch = self.kept + 4 * self.count
 
     def text(self) -> str:
-        declared = [f"declare void @{name}({given})" for name, given in SIGNATURES.items()]
+        declared = [f"declare void @{name}({SIGNATURES[name]})" for name in _CALLED]
         functions = [self._fill(), self._copy(), self._tabulate(), *map(self._run, STAGES)]
         return "\n".join([*declared, *functions, declarations(self.shape), ATTRIBUTES])
 
@@ -157,8 +159,7 @@ end:"""
         t = time_at(body, a, "%k")
         row = body.set(f"mul i64 %k, {STAGES[method] * len(self.layout.times)}")
         self._call_fill(body, a, row, 0, t, t)
-        self._save(body, a, t)
-        self._call_step(body, a, t, t)
+        self._look(body, a, t)
         self.watch(body, a, t)
         self.guard(body, a)
         body.line(f"%last = icmp eq i64 %k, {a['steps']}")
@@ -208,15 +209,18 @@ end:"""
             return body.constant(float(node.data))  # type: ignore[arg-type]
         return body.load(a["d"], self.layout.draws[statement])
 
-    def _save(self, body: Body, a: dict[str, str], t: str) -> None:
-        """Hand over the wanted outputs where this step is one to be saved."""
+    def _look(self, body: Body, a: dict[str, str], t: str) -> None:
+        """Rates at the step's start; wanted outputs are handed over where they are to be saved."""
         place = body.set(f"getelementptr i64, ptr {a['saves']}, i64 %k")
         body.line(f"%row = load i64, ptr {place}")
         body.line("%wanted = icmp sge i64 %row, 0")
-        body.line("br i1 %wanted, label %save, label %saved")
+        body.line("br i1 %wanted, label %save, label %plain")
+        body.label("plain")
+        self._call_step(body, a, t, t)
+        body.line("br label %saved")
         body.label("save")
-        body.line(f"call void @observe(ptr {a['d']}, ptr {a['s']}, ptr {a['o']}, "
-                  f"double {t}, double {t})")  # fmt: skip
+        body.line(f"call void {a['save']}(ptr {a['d']}, ptr {a['w']}, ptr {a['s']}, ptr {a['r']}, "
+                  f"ptr {a['o']}, double {t}, double {t})")  # fmt: skip
         stride = body.set(f"mul i64 {a['rows']}, {a['width']}")
         draw = body.set(f"mul i64 %g, {self.shape.width}")
         jump = body.set(f"mul i64 {draw}, {stride}")

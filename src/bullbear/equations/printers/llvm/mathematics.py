@@ -3,30 +3,33 @@
 Arguments are reduced exactly with fused multiply-adds (Muller et al. 2018, "Handbook of
 Floating-Point Arithmetic", chapter 11); the polynomials interpolate at Chebyshev points, made with
 60 digits and rounded.  No function branches on its argument, but for sin, cos and tan of numbers
-beyond a million, which the mathematics library does.
+beyond a million, which the mathematics library does.  What has a value of its own at zero, infinity
+or below zero gets it from one instruction where the processor has it.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from bullbear.equations.printers.llvm.circular import cos, sin, tan
 from bullbear.equations.printers.llvm.ir import Body, Shape, Truth, Vector
+from bullbear.equations.printers.llvm.polynomials import MAGIC, MAGIC_BITS, polynomial, sum_error
 
-_MAGIC = 1.5 * 2.0**52  # added to a small number, it leaves the nearest whole one in the last bits
-_MAGIC_BITS = 0x4338000000000000
 _LOG2E = float.fromhex("0x1.71547652b82fep+0")
 _LN2 = (float.fromhex("0x1.62e42fefa39efp-1"), float.fromhex("0x1.abc9e3b39803fp-56"))
 # ln 2 in two parts, of which the first has so few bits that a whole number times it is exact
 _LN2_SHORT = (float.fromhex("0x1.62e42fefa2000p-1"), float.fromhex("0x1.9ef35793c7673p-41"))
+_SQRT_HALF = float.fromhex("0x1.6a09e667f3bcdp-1")
 _SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
-_HALF_PI = (
-    float.fromhex("0x1.921fb54442d18p+0"),
-    float.fromhex("0x1.1a62633145c07p-54"),
-    float.fromhex("-0x1.f1976b7ed8fbcp-110"),
-)
-_TWO_OVER_PI = float.fromhex("0x1.45f306dc9c883p-1")
-_FAR = 1e6  # beyond it the reduction by three parts of pi/2 would lose bits
+# What the instruction `vfixupimm` puts for a class of numbers: 4 bits each, from the lowest on for
+# quiet and signalling NaN, 0, 1, -inf, inf, other negative and positive ones (Intel 64 and IA-32
+# Architectures Software Developer's Manual, volume 2); 0 keeps, 2 and 3 are NaN, 4 is -inf, 5 inf,
+# 10 one.
+_FIXUP_LN, _FIXUP_SIZE = 0x03530422, 0x00500422
+_FIXUP_POWER, _FIXUP_ROOT, _FIXUP_ONE = 0x0000A000, 0x0300A000, 0xAAAAAAAA
 _THIRD = (float.fromhex("0x1.5555555555555p-2"), float.fromhex("0x1.5555555555555p-56"))
 
 # (exp r - 1 - r) / r² for |r| up to ln 2 / 2
@@ -45,29 +48,10 @@ _LN_TAIL = (
     0.2, 0.14285714285714687, 0.11111111110824638, 0.09090909168444662, 0.07692297401386,
     0.06667406686843506, 0.058530020640084085, 0.058628022682377066,
 )  # fmt: skip
-# (sin x / x - 1) / x² and (cos x - 1 + x²/2) / x⁴ over x², for |x| up to pi/4
-_SIN = (
-    -0.16666666666666666, 0.008333333333330925, -0.00019841269836722418, 2.755731608381636e-06,
-    -2.5051127944014188e-08, 1.5917848524808262e-10,
-)  # fmt: skip
-_COS = (
-    0.041666666666666664, -0.0013888888888887382, 2.480158729874307e-05, -2.7557317260008837e-07,
-    2.0876143827993133e-09, -1.1382456778061306e-11,
-)  # fmt: skip
-
 _INTRINSICS = {"fma": 3, "sqrt": 1, "fabs": 1, "trunc": 1, "copysign": 2}
 LIBRARY = {"asin": 1, "acos": 1, "atan": 1, "sinh": 1, "cosh": 1, "sin": 1, "cos": 1, "tan": 1,
            "fmod": 2, "fma": 3}  # fmt: skip
 """Functions of the mathematics library that the code may call, and their numbers of arguments."""
-
-
-def polynomial(x: Vector, coefficients: Sequence[float]) -> Vector:
-    """By Horner's rule with fused multiply-adds; the lowest power first."""
-    *rest, last = coefficients
-    value = x.body.constant(last)
-    for coefficient in reversed(rest):
-        value = value.fma(x, coefficient)
-    return value
 
 
 # -- exponential --------------------------------------------------------------------------------
@@ -89,8 +73,8 @@ def _limited(x: Vector, low: float, high: float) -> Vector:
 
 def _reduced(x: Vector) -> tuple[Vector, Vector, Vector]:
     """x - n · ln 2 (its first part, exact), n, and n in the last bits of a double."""
-    shifted = x.fma(_LOG2E, _MAGIC)
-    whole = shifted - _MAGIC
+    shifted = x.fma(_LOG2E, MAGIC)
+    whole = shifted - MAGIC
     return whole.fma(-_LN2[0], x), whole, shifted
 
 
@@ -110,7 +94,7 @@ def _scaled(x: Vector, whole: Vector, shifted: Vector) -> Vector:
         )
         return Vector(body, body.set(text))
     kind = shape.integers
-    power = body.set(f"sub {kind} {shifted.bits()}, {body.integer(_MAGIC_BITS)}")
+    power = body.set(f"sub {kind} {shifted.bits()}, {body.integer(MAGIC_BITS)}")
     first = body.set(f"ashr {kind} {power}, {body.integer(1)}")
     second = body.set(f"sub {kind} {power}, {first}")
     for part in (first, second):
@@ -125,14 +109,19 @@ def _scaled(x: Vector, whole: Vector, shifted: Vector) -> Vector:
 def _split(x: Vector) -> tuple[Vector, Vector]:
     """A positive x as (1 + f) · 2^k with 1 + f between the roots of 1/2 and 2: f and k."""
     body, kind = x.body, x.body.shape.integers
+    if body.shape.scalef:
+        mantissa, k = _mantissa_and_exponent(x)
+        above_root = mantissa.ge(2.0 * _SQRT_HALF)
+        mantissa = above_root.select(mantissa * 0.5, mantissa)
+        return mantissa - 1.0, above_root.select(k + 1.0, k)
     tiny = x.lt(2.0**-1022)
     bits = tiny.select(x * 2.0**54, x).bits()
     above = body.set(f"sub {kind} {bits}, {body.integer(_SQRT_HALF_BITS)}")
     power = body.set(f"ashr {kind} {above}, {body.integer(52)}")
     moved = body.set(f"shl {kind} {power}, {body.integer(52)}")
     fraction = Vector.of_bits(body, body.set(f"sub {kind} {bits}, {moved}"))
-    shifted = body.set(f"add {kind} {power}, {body.integer(_MAGIC_BITS)}")
-    k = Vector.of_bits(body, shifted) - tiny.select(_MAGIC + 54.0, _MAGIC)
+    shifted = body.set(f"add {kind} {power}, {body.integer(MAGIC_BITS)}")
+    k = Vector.of_bits(body, shifted) - tiny.select(MAGIC + 54.0, MAGIC)
     return fraction - 1.0, k
 
 
@@ -144,6 +133,8 @@ def ln(x: Vector) -> Vector:
     half = 0.5 * (f * f)
     inner = s.fma(half + z * polynomial(z, _LN), k * _LN2_SHORT[1])
     value = k.fma(_LN2_SHORT[0], f - (half - inner))
+    if x.body.shape.scalef:
+        return _fixed_up(value, x, x.body.integer(_FIXUP_LN))
     value = x.eq(math.inf).select(math.inf, value)
     return x.gt(0.0).select(value, x.eq(0.0).select(-math.inf, math.nan))
 
@@ -175,13 +166,68 @@ def _ln_twice(x: Vector) -> tuple[Vector, Vector]:
     return total, (high - total) + low
 
 
+@dataclass(frozen=True)
+class Exponent:
+    """What the special values of a power need to know of its exponent y.
+
+    Attributes
+    ----------
+    y : within the finite numbers, of which the ends are as good as infinite
+    odd : the sign bit where y is an odd number, as integers
+    table : what `vfixupimm` is to put for the base's classes, as integers
+    """
+
+    y: Vector
+    odd: str
+    table: str
+
+    @classmethod
+    def of(cls, y: Vector) -> Exponent:
+        body, shape = y.body, y.body.shape
+        y = _limited(y, -sys.float_info.max, sys.float_info.max)
+        integral = y.eq(y.call("trunc"))
+        half = 0.5 * y
+        odd = integral & ~half.eq(half.call("trunc"))
+        sign = _choose(odd, body.integer(-(1 << 63)), "zeroinitializer")
+        if not shape.scalef:  # without the instruction: 2 where y is 0, 1 where it has a fraction
+            table = _choose(integral, "zeroinitializer", body.integer(1))
+            return cls(y, sign, _choose(y.eq(0.0), body.integer(2), table))
+        table = _choose(integral, body.integer(_FIXUP_POWER), body.integer(_FIXUP_ROOT))
+        return cls(y, sign, _choose(y.eq(0.0), body.integer(_FIXUP_ONE), table))
+
+    def parts(self) -> list[Vector]:
+        """All of it as vectors that memory can hold."""
+        return [self.y, *(Vector.of_bits(self.y.body, bits) for bits in (self.odd, self.table))]
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[Vector]) -> Exponent:
+        return cls(parts[0], parts[1].bits(), parts[2].bits())
+
+
+def _choose(truth: Truth, yes: str, no: str) -> str:
+    body, kind = truth.body, truth.body.shape.integers
+    text = f"select {body.shape.truths} {truth.name}, {kind} {yes}, {kind} {no}"
+    return body.set(text)
+
+
 def power(x: Vector, y: Vector) -> Vector:
     """x to the y, with the special values of C's `pow`."""
+    return power_of_logarithm(x, logarithm_of_size(x), Exponent.of(y))
+
+
+def logarithm_of_size(x: Vector) -> tuple[Vector, Vector]:
+    """ln |x| as a sum of two doubles; infinite numbers and not-a-number are in the first."""
     size = x.call("fabs")
-    finite = size.lt(math.inf)
     high, low = _ln_twice(size)
-    high = finite.select(high, size)  # infinite and not-a-number stay
-    high = size.eq(0.0).select(-math.inf, high)
+    if x.body.shape.scalef:
+        return _fixed_up(high, size, x.body.integer(_FIXUP_SIZE)), low
+    high = size.lt(math.inf).select(high, size)
+    return size.eq(0.0).select(-math.inf, high), low
+
+
+def power_of_logarithm(x: Vector, logarithm: tuple[Vector, Vector], exponent: Exponent) -> Vector:
+    """x to the y from ln |x|."""
+    (high, low), y = logarithm, exponent.y
     p = y * high
     p_low = y.fma(high, -p) + y * low
     p_low = p_low.call("fabs").lt(800.0).select(p_low, 0.0)
@@ -190,86 +236,45 @@ def power(x: Vector, y: Vector) -> Vector:
     rest = rest + whole.fma(-_LN2[1], p_low)
     value = _scaled(1.0 + _exp_tail(rest), whole, shifted)
     # signs and roots of negative numbers
-    integral = y.eq(y.call("trunc"))
-    half = 0.5 * y
-    odd = integral & ~half.eq(half.call("trunc"))
-    value = odd.select(x.body.call("copysign", value, x), value)
-    value = (x.lt(0.0) & finite & ~integral).select(math.nan, value)
-    endless = y.call("fabs").eq(math.inf)
-    return (y.eq(0.0) | x.eq(1.0) | (size.eq(1.0) & endless)).select(1.0, value)
+    body, kind = x.body, x.body.shape.integers
+    sign = body.set(f"and {kind} {x.bits()}, {exponent.odd}")
+    value = Vector.of_bits(body, body.set(f"xor {kind} {value.bits()}, {sign}"))
+    if body.shape.scalef:
+        return _fixed_up(value, x, exponent.table)
+    root, one = (
+        Truth(body, body.set(f"icmp eq {kind} {exponent.table}, {body.integer(code)}"))
+        for code in (1, 2)
+    )
+    value = (x.lt(0.0) & x.gt(-math.inf) & root).select(math.nan, value)
+    return (one | x.eq(1.0)).select(1.0, value)
 
 
-# -- circular functions -------------------------------------------------------------------------
+# -- instructions of wide processors ------------------------------------------------------------
 
 
-def _quadrant(x: Vector) -> tuple[Vector, Vector, str]:
-    """x less a whole number of quarter turns, as a sum of two doubles, and that number."""
-    shifted = x.fma(_TWO_OVER_PI, _MAGIC)
-    n = shifted - _MAGIC
-    first = n.fma(-_HALF_PI[0], x)
-    second = n * -_HALF_PI[1]
-    rest = first + second
-    low = n.fma(-_HALF_PI[1], -second) + _sum_error(first, second, rest)
-    low = n.fma(-_HALF_PI[2], low)
-    total = rest + low
-    return total, (rest - total) + low, shifted.bits()
+def _mantissa_and_exponent(x: Vector) -> tuple[Vector, Vector]:
+    """x as m · 2^e with m from 1 to 2, of positive numbers, subnormal ones too."""
+    body, vector = x.body, x.body.shape.vector
+    rest = f"{vector} zeroinitializer, i8 -1, i32 4)"
+    head = f"call {vector} @llvm.x86.avx512.mask"
+    return (
+        Vector(body, body.set(f"{head}.getmant.pd.512({vector} {x.name}, i32 0, {rest}")),
+        Vector(body, body.set(f"{head}.getexp.pd.512({vector} {x.name}, {rest}")),
+    )
 
 
-def _sin_cos(x: Vector) -> tuple[Vector, Vector, str]:
-    """Sine and cosine of the rest of x behind its quarter turns, and these."""
-    r, low, turns = _quadrant(x)
-    z = r * r
-    cube = z * r
-    sine = r + (cube.fma(polynomial(z, _SIN), low - 0.5 * (z * low)))
-    half = 0.5 * z
-    w = 1.0 - half
-    cosine = w + (((1.0 - w) - half) + (z * z).fma(polynomial(z, _COS), -(r * low)))
-    return sine, cosine, turns
-
-
-def _bit(body: Body, integers: str, bit: int, offset: int = 0) -> Truth:
-    kind = body.shape.integers
-    moved = body.set(f"add {kind} {integers}, {body.integer(offset)}")
-    masked = body.set(f"and {kind} {moved}, {body.integer(1 << bit)}")
-    return Truth(body, body.set(f"icmp ne {kind} {masked}, zeroinitializer"))
-
-
-def sin(x: Vector) -> Vector:
-    """The sine."""
-    sine, cosine, turns = _sin_cos(x)
-    value = _bit(x.body, turns, 0).select(cosine, sine)
-    value = _bit(x.body, turns, 1).select(-value, value)
-    return _far(x, x.eq(0.0).select(x, value), "sin")
-
-
-def cos(x: Vector) -> Vector:
-    """The cosine."""
-    sine, cosine, turns = _sin_cos(x)
-    value = _bit(x.body, turns, 0).select(sine, cosine)
-    return _far(x, _bit(x.body, turns, 1, offset=1).select(-value, value), "cos")
-
-
-def tan(x: Vector) -> Vector:
-    """The tangent."""
-    sine, cosine, turns = _sin_cos(x)
-    odd = _bit(x.body, turns, 0)
-    value = odd.select(-cosine, sine) / odd.select(sine, cosine)
-    return _far(x, x.eq(0.0).select(x, value), "tan")
-
-
-def _far(x: Vector, near: Vector, function: str) -> Vector:
-    """The library's value in the lanes that are far from zero, if there are any."""
+def _fixed_up(value: Vector, x: Vector, table: str) -> Vector:
+    """`value`, but what the table says where x is zero, one, infinite, negative, not a number."""
     body, shape = x.body, x.body.shape
-    far = x.call("fabs").gt(_FAR)
-    mask = body.set(f"bitcast {shape.truths} {far.name} to i{shape.width}")
-    some = body.set(f"icmp ne i{shape.width} {mask}, 0")
-    body.line(f"br i1 {some}, label %far, label %done")
-    body.label("far")
-    slow = far.select(body.lanes(function, x), near)
-    body.line("br label %done")
-    body.label("done")
-    text = f"phi {shape.vector} [ {near.name}, %entry ], [ {slow.name}, %far ]"
+    vector = shape.vector
+    text = (
+        f"call {vector} @llvm.x86.avx512.mask.fixupimm.pd.512({vector} {value.name}, "
+        f"{vector} {x.name}, {shape.integers} {table}, i32 0, i8 -1, i32 4)"
+    )
     return Vector(body, body.set(text))
+
+
+# -- hyperbolic tangent -------------------------------------------------------------------------
 
 
 def tanh(x: Vector) -> Vector:
@@ -287,19 +292,13 @@ def tanh(x: Vector) -> Vector:
     rest = (about - total) + rest
     high, low = (_scaled(part, whole, shifted) for part in (total, rest))
     top = high - 1.0
-    top_low = _sum_error(high, -1.0, top) + low
+    top_low = sum_error(high, -1.0, top) + low
     bottom = high + 1.0
-    bottom_low = _sum_error(high, 1.0, bottom) + low
+    bottom_low = sum_error(high, 1.0, bottom) + low
     top, top_low = top + top_low, top_low - ((top + top_low) - top)
     value = top / bottom
     value = value + ((-value).fma(bottom, top) + (top_low - value * bottom_low)) / bottom
     return x.call("fabs").lt(1e-9).select(x, body.call("copysign", value, x))
-
-
-def _sum_error(a: Vector, b: Vector | float, total: Vector) -> Vector:
-    """What rounding took from a + b (Knuth's two-sum)."""
-    part = total - a
-    return (a - (total - part)) + (b - part)
 
 
 FUNCTIONS = {"exp": exp, "ln": ln, "sin": sin, "cos": cos, "tan": tan, "tanh": tanh}
@@ -332,8 +331,12 @@ def declarations(shape: Shape) -> str:
     ]
     texts += [f"declare double @{name}({', '.join(['double'] * n)})" for name, n in LIBRARY.items()]
     if shape.scalef:
-        texts.append(
-            f"declare {vector} @llvm.x86.avx512.mask.scalef.pd.512({vector}, {vector}, {vector}, "
-            "i8, i32)"
-        )
+        head = f"declare {vector} @llvm.x86.avx512.mask"
+        texts += [
+            f"{head}.scalef.pd.512({vector}, {vector}, {vector}, i8, i32)",
+            f"{head}.getmant.pd.512({vector}, i32 immarg, {vector}, i8, i32 immarg)",
+            f"{head}.getexp.pd.512({vector}, {vector}, i8, i32 immarg)",
+            f"{head}.fixupimm.pd.512({vector}, {vector}, {shape.integers}, i32 immarg, i8, "
+            "i32 immarg)",
+        ]
     return "\n".join(texts) + "\n"

@@ -27,7 +27,8 @@ SIGNATURES = {
     "prepare": "ptr %p, ptr %c, ptr %d, ptr %s",
     "times": "ptr %d, ptr %w, double %t, double %h",
     "step": "ptr noalias %d, ptr noalias %w, ptr noalias %s, ptr noalias %r, double %t, double %h",
-    "observe": "ptr %d, ptr %s, ptr %o, double %t, double %h",
+    "save": "ptr noalias %d, ptr noalias %w, ptr noalias %s, ptr noalias %r, ptr noalias %o, "
+    "double %t, double %h",
 }
 
 
@@ -70,6 +71,22 @@ class Layout:
     def times(self) -> dict[int, int]:
         """Statements of time that the step reads -> slot in `w`."""
         return _numbered(self._frontier(Level.TIME, self.rates))
+
+    @cached_property
+    def exponents(self) -> dict[int, int]:
+        """Exponents of a draw, of powers that change while it runs -> first of 3 slots in `d`."""
+        nodes, levels = self.program.nodes, self.program.levels
+        found = {
+            node.args[1]
+            for node, level in zip(nodes, levels, strict=True)
+            if node.op == "pow" and level > Level.DRAW and node.args[1] in self.draws
+        }
+        return {y: len(self.draws) + 3 * place for place, y in enumerate(sorted(found))}
+
+    @property
+    def drawn(self) -> int:
+        """How many slots `d` has."""
+        return len(self.draws) + 3 * len(self.exponents)
 
     def _frontier(self, level: Level, roots: Sequence[int]) -> list[int]:
         """Statements up to a level that higher ones, or nobody but the roots, read."""
@@ -122,6 +139,10 @@ class Module:
         statements.write([*self.layout.draws, *self.layout.start])
         for statement, slot in self.layout.draws.items():
             body.store(statements.value(statement), "%d", slot)
+        for statement, slot in self.layout.exponents.items():
+            parts = mathematics.Exponent.of(statements.value(statement)).parts()
+            for place, part in enumerate(parts):
+                body.store(part, "%d", slot + place)
         for slot, statement in enumerate(self.layout.start):
             body.store(statements.value(statement), "%s", slot)
         self._add("prepare", SIGNATURES["prepare"], body, statements)
@@ -129,7 +150,7 @@ class Module:
     def times(self, name: str, wanted: Iterable[int]) -> None:
         """`times(d, w, t, h)`: slots of `w` for the statements that are wanted."""
         body = Body(self.shape)
-        statements = Statements(self.program, body, self._leaf(body), self._drawn())
+        statements = self._statements(body, self._drawn())
         chosen = list(wanted)
         statements.write(chosen)
         for statement in chosen:
@@ -138,22 +159,21 @@ class Module:
 
     def step(self) -> None:
         """`step(d, w, s, r, t, h)`: rates and watched statements."""
+        self._rates_and("step", SIGNATURES["step"], ())
+
+    def save(self, name: str, outputs: Sequence[int]) -> None:
+        """`save(d, w, s, r, o, t, h)`: what `step` gives, and in `o` the outputs in this order."""
+        self._rates_and(name, SIGNATURES["save"], outputs)
+
+    def _rates_and(self, name: str, arguments: str, outputs: Sequence[int]) -> None:
         body = Body(self.shape)
         stored = self._drawn() | {i: ("%w", slot) for i, slot in self.layout.times.items()}
-        statements = Statements(self.program, body, self._leaf(body), stored, inline=True)
-        statements.write(self.layout.rates)
-        for slot, statement in enumerate(self.layout.rates):
-            body.store(statements.value(statement), "%r", slot)
-        self._add("step", SIGNATURES["step"], body, statements)
-
-    def observe(self) -> None:
-        """`observe(d, s, o, t, h)`: every output."""
-        body = Body(self.shape)
-        statements = Statements(self.program, body, self._leaf(body), self._drawn())
-        statements.write(self.layout.outputs)
-        for slot, statement in enumerate(self.layout.outputs):
-            body.store(statements.value(statement), "%o", slot)
-        self._add("observe", SIGNATURES["observe"], body, statements)
+        statements = self._statements(body, stored)
+        statements.write([*self.layout.rates, *outputs])
+        for base, roots in (("%r", self.layout.rates), ("%o", outputs)):
+            for slot, statement in enumerate(roots):
+                body.store(statements.value(statement), base, slot)
+        self._add(name, arguments, body, statements)
 
     def text(self) -> str:
         """Everything written so far as a module."""
@@ -169,6 +189,10 @@ class Module:
         self.called |= statements.called
         lines = "\n".join([*body.lines, "  ret void"])
         self.texts.append(f"define void @{name}({arguments}) #0 {{\n{lines}\n}}\n")
+
+    def _statements(self, body: Body, stored: dict[int, tuple[str, int]]) -> Statements:
+        exponents = self.layout.exponents
+        return Statements(self.program, body, self._leaf(body), stored, inline=exponents)
 
     def _drawn(self) -> dict[int, tuple[str, int]]:
         return {statement: ("%d", slot) for statement, slot in self.layout.draws.items()}

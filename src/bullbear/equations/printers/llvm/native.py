@@ -20,8 +20,8 @@ Array = npt.NDArray[np.float64]
 _CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)  # lets go of the interpreter's lock while it runs
 
 
-_ONCE, _SELDOM, _OFTEN = 0, 1, 2
-"""How hard LLVM tries: what runs once per draw, or at saved times, is rather compiled fast."""
+_ONCE, _OFTEN = 0, 2
+"""How hard LLVM tries: what runs once per draw is rather compiled fast."""
 
 
 class Unsupported(Exception):
@@ -82,34 +82,47 @@ class NativeCode:
         self.machine = machine or host()
         self.layout = Layout(program, tuple(watched), tuple(stocks))
         self.kernel = Kernel(self.layout, self.machine.shape)
-        once, seldom, often = (Module(self.layout, self.machine.shape) for _ in range(3))
+        once, often = (Module(self.layout, self.machine.shape) for _ in range(2))
         once.prepare()
         once.times("times", self.layout.times)
-        seldom.observe()
         often.step()
         self._library = Library(self.machine)
-        self._library.add((once.text(), _ONCE), (seldom.text(), _SELDOM), (often.text(), _OFTEN),
+        self._library.add((once.text(), _ONCE), (often.text(), _OFTEN),
                           (self.kernel.text(), _OFTEN))  # fmt: skip
-        self._moved: dict[tuple[int, ...], int] = {}
+        self._added: dict[tuple[str, tuple[int, ...]], int] = {}
         self._lock = Lock()
         self.seconds = time.perf_counter() - begin
         """What making it took [s]."""
 
     def moved_times(self, statements: Sequence[int]) -> int:
         """The address of a function for those statements of time; 0 for none."""
-        key = tuple(statements)
-        if not key:
+        if not statements:
             return 0
+        return self._add("times", statements)
+
+    def saver(self, outputs: Sequence[int]) -> tuple[int, Sequence[int]]:
+        """The address of a function for rates and outputs, and where in its results these are.
+
+        One for all outputs serves whoever wants most of them; who wants few has one for these.
+        """
+        known = self.layout.outputs
+        if 2 * len(outputs) > len(known):
+            return self._add("save", known), outputs
+        return self._add("save", [known[i] for i in outputs]), range(len(outputs))
+
+    def _add(self, kind: str, statements: Sequence[int]) -> int:
+        """The address of a function of a kind for some statements, made once."""
+        key = kind, tuple(statements)
         with self._lock:
-            if key not in self._moved:
+            if key not in self._added:
                 begin = time.perf_counter()
-                name = f"times_{len(self._moved)}"
+                name = f"{kind}_{len(self._added)}"
                 module = Module(self.layout, self.machine.shape)
-                module.times(name, key)
+                (module.times if kind == "times" else module.save)(name, statements)
                 self._library.add((module.text(), _OFTEN))
-                self._moved[key] = self._library.function(name)
+                self._added[key] = self._library.function(name)
                 self.seconds += time.perf_counter() - begin
-            return self._moved[key]
+            return self._added[key]
 
     def bind(self, task: Task) -> BoundTask:
         return BoundTask(self, task)
@@ -129,7 +142,8 @@ class BoundTask:
         self.times = code.moved_times(layout.moved_by(task.places.tolist()))
         self.saves = np.full(task.steps + 1, -1, dtype=np.int64)
         self.saves[list(task.saved)] = np.arange(len(task.saved))
-        self.chosen = np.array(task.outputs, dtype=np.int64)
+        self.save, chosen = code.saver(task.outputs)
+        self.chosen = np.array(chosen, dtype=np.int64)
         self.controls = np.ascontiguousarray(task.controls)
         self.watches = np.ascontiguousarray(task.watches, dtype=np.float64)
         self.rounding = np.array([task.rounding])
@@ -154,7 +168,7 @@ class BoundTask:
             "params": params.ctypes.data, "controls": self.controls.ctypes.data,
             "table": self.table.ctypes.data, "times": self.times, "groups": groups,
             "steps": task.steps, "draws": count, "saves": self.saves.ctypes.data,
-            "chosen": self.chosen.ctypes.data, "width": len(task.outputs),
+            "save": self.save, "chosen": self.chosen.ctypes.data, "width": len(task.outputs),
             "out": out.ctypes.data, "rows": len(task.saved),
             "watches": self.watches.ctypes.data, "found": found.ctypes.data,
             "rounding": self.rounding.ctypes.data,
@@ -178,7 +192,7 @@ class BoundTask:
     def _workspace(self) -> Workspace:
         layout, kernel = self.code.layout, self.code.kernel
         sizes = {
-            "d": len(layout.draws), "w": len(layout.times), "s": kernel.count,
+            "d": layout.drawn, "w": len(layout.times), "s": kernel.count,
             "r": len(layout.rates), "o": len(layout.outputs), "b": kernel.scratch,
             "history": len(kernel.fixed) * self.task.steps,
         }  # fmt: skip

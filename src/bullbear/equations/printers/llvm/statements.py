@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 
 from bullbear.equations.printers.llvm import mathematics
@@ -19,7 +20,7 @@ _ARITHMETIC: dict[str, Callable[[Vector, Vector], Vector]] = {
     "mul": lambda a, b: a * b,
     "div": lambda a, b: a / b,
 }
-_INLINED = frozenset({"exp", "ln", "pow"})
+_INLINED = frozenset({"exp", "ln"})
 LEAVES = frozenset({"const", "param", "control", "time", "held", "state"})
 KNOWN = (
     LEAVES | LOGICAL | set(_LIBRARY) | set(_INTRINSIC) | set(_ARITHMETIC)
@@ -34,7 +35,8 @@ class Statements:
     """Writes statements into a body, each once.
 
     `leaf` gives the value of a leaf; `stored` are statements that stand in memory already, with
-    the slot behind a pointer where they do.
+    the slot behind a pointer where they do.  With `inline`, costly functions are written out in
+    turns; it says in which slots of `d` exponents of a draw stand prepared.
     """
 
     def __init__(
@@ -44,13 +46,14 @@ class Statements:
         leaf: Leaf,
         stored: Mapping[int, tuple[str, int]],
         *,
-        inline: bool = False,
+        inline: Mapping[int, int] | None = None,
     ) -> None:
         self.program, self.body, self.leaf, self.stored = program, body, leaf, stored
         self.inline = inline
         self.called: set[str] = set()
         self._values: dict[int, Vector] = {}
         self._truths: dict[int, Truth] = {}
+        self._logarithms: dict[int, tuple[Vector, Vector]] = {}
 
     def write(self, roots: Iterable[int]) -> None:
         """Everything that `roots` stand on, down to what is stored."""
@@ -62,7 +65,9 @@ class Statements:
                 for argument in self.program.nodes[index].args:
                     wanted[argument] = True
         inside = [i for i, want in enumerate(wanted) if want and i not in self.stored]
-        for batch in spread(self.program, inside) if self.inline else [[i] for i in inside]:
+        for batch in (
+            spread(self.program, inside) if self.inline is not None else [[i] for i in inside]
+        ):
             self._write_together(batch)
 
     def _write_together(self, batch: list[int]) -> None:
@@ -71,13 +76,26 @@ class Statements:
             for argument in self.program.nodes[index].args:
                 if len(batch) > 1 and argument not in self.stored:
                     self.value(argument)
+        bases = {i: self.program.nodes[i].args[0] for i in batch if self._is_power(i)}
+        fresh = [base for base in dict.fromkeys(bases.values()) if base not in self._logarithms]
+        self._in_turns(fresh, self._write_logarithm)
+        self._in_turns(batch, self._write)
+
+    def _in_turns(self, statements: Iterable[int], write: Callable[[int], None]) -> None:
         lines, parts = self.body.lines, []
-        for index in batch:
+        for index in statements:
             begin = len(lines)
-            self._write(index)
+            write(index)
             parts.append(lines[begin:])
             del lines[begin:]
         lines += in_turns(parts)
+
+    def _is_power(self, index: int) -> bool:
+        return self.inline is not None and self.program.nodes[index].op == "pow"
+
+    def _write_logarithm(self, base: int) -> None:
+        """What all powers of a base have in common."""
+        self._logarithms[base] = mathematics.logarithm_of_size(self.value(base))
 
     def value(self, index: int) -> Vector:
         """A statement as a number; the truth of a comparison is 1 or 0."""
@@ -113,6 +131,8 @@ class Statements:
         op = node.op
         if op in LEAVES:
             return self.leaf(node)
+        if op == "pow" and self.inline is not None:
+            return self._power(*node.args)
         if op == "select":
             condition = self.truth(node.args[0])
             return condition.select(self.value(node.args[1]), self.value(node.args[2]))
@@ -120,7 +140,7 @@ class Statements:
         if op in _ARITHMETIC:
             return _ARITHMETIC[op](*given)
         if op in ("min", "max"):
-            return self._extreme(op, *given)
+            return self._extreme(op, node, *given)
         if op == "neg":
             return -given[0]
         if op in _INTRINSIC:
@@ -131,8 +151,21 @@ class Statements:
             return self._lookup(node, given[0])
         return self._modulo(*given) if op == "modulo" else self._function(op, given)
 
-    def _extreme(self, op: str, a: Vector, b: Vector) -> Vector:
+    def _power(self, base: int, y: int) -> Vector:
+        assert self.inline is not None
+        slot = self.inline.get(y)
+        if slot is None:
+            exponent = mathematics.Exponent.of(self.value(y))
+        else:
+            parts = [self.body.load("%d", slot + place) for place in range(3)]
+            exponent = mathematics.Exponent.of_parts(parts)
+        return mathematics.power_of_logarithm(self.value(base), self._logarithms[base], exponent)
+
+    def _extreme(self, op: str, node: Node, a: Vector, b: Vector) -> Vector:
         """The smaller or larger one; not a number where one of them is not."""
+        other = self.program.nodes[node.args[1]]
+        if other.op == "const" and not math.isnan(float(other.data)):  # type: ignore[arg-type]
+            return (b.le(a) if op == "min" else b.ge(a)).select(b, a)  # one instruction
         first = a.lt(b) if op == "min" else a.gt(b)
         return self.body.compare("uno", a, a).select(a, first.select(a, b))
 
@@ -146,8 +179,8 @@ class Statements:
         return self.body.lanes("fmod", a, b)
 
     def _function(self, op: str, given: list[Vector]) -> Vector:
-        if self.inline and op in _INLINED:
-            return mathematics.power(*given) if op == "pow" else mathematics.FUNCTIONS[op](*given)
+        if self.inline is not None and op in _INLINED:
+            return mathematics.FUNCTIONS[op](*given)
         self.called.add(op)
         vector = self.body.shape.vector
         arguments = ", ".join(f"{vector} {value.name}" for value in given)
