@@ -49,6 +49,8 @@ def test_events_and_outcomes_of_priors(cli: Callable[..., Any]) -> None:
     assert known["draws"] == round(512 * priors["conditions"]["known"])
     assert Path("bullbear-out/runway/runway.png").is_file()
     assert not list(Path("bullbear-out/runway").glob("unfinished*"))
+    report = Path("bullbear-out/runway/report.md").read_text()
+    assert report.startswith("# Runway: Two tanks\n\n- base, over all priors (512 draws)")
 
 
 def test_scenarios_side_by_side_in_words(cli: Callable[..., Any]) -> None:

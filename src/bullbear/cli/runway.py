@@ -66,6 +66,8 @@ def command(
     told again of the draws that agree with it.
     """
     from bullbear.analysis.uncertain import Uncertain, model_priors, sampled
+    from bullbear.report.runway import content, report
+    from bullbear.report.runway_plots import NAME, draw
 
     check_writable(out)
     loaded = load_file(model_file(ctx, model))
@@ -78,11 +80,14 @@ def command(
     slugs = scenario or [loaded.definition.canonical]
     found = _prospects(loaded, outcomes, slugs, inputs, (draws, seed), out, resume, cluster)
     before, shares = _told(loaded, outcomes)
-    from bullbear.report.runway import content
-
     told = {"ok": True, "model": loaded.name, "hash": loaded.hash, "seed": seed,
             **content(found, before, shares)}  # fmt: skip
-    files = _write(found, loaded, told, out)
+    text = report(loaded.definition.title, found, before, shares, NAME)
+    with staged(out) as scratch:
+        draw(found, loaded.definition.title, loaded.grid().initial, scratch)
+        write_json(scratch / "runway.json", told)
+        (scratch / "report.md").write_text(text, encoding="utf-8")
+    files = [out / name for name in (NAME, "report.md", "runway.json")]
     if as_json:
         say_json({**told, "files": files})
         return
@@ -135,15 +140,6 @@ def _prospects(
             for slug, evaluation in zip(slugs, evaluations, strict=True):
                 found += prospects(model, outcomes, slug, belief, table, evaluation, journal)
     return found
-
-
-def _write(found: list[Prospect], model: Model, told: dict[str, object], out: Path) -> list[Path]:
-    from bullbear.report.runway_plots import NAME, draw
-
-    with staged(out) as scratch:
-        draw(found, model.definition.title, model.grid().initial, scratch)
-        write_json(scratch / "runway.json", told)
-    return [out / NAME, out / "runway.json"]
 
 
 def _show(found: list[Prospect], before: list[float], shares: list[float]) -> None:

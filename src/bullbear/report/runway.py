@@ -60,6 +60,21 @@ def _by(curve: Survival, share: float) -> str:
     return f"after {year(curve.horizon)}" if time is None else f"by {year(round(time, 1))}"
 
 
+def report(
+    title: str, prospects: Sequence[Prospect], before: Sequence[float], shares: Sequence[float],
+    picture: str,
+) -> str:  # fmt: skip
+    """The report as Markdown, the answers in a line first; every number comes from the runs."""
+    text = [f"# Runway: {title}", "", *(f"- {line(prospect)}" for prospect in prospects), "",
+            f"![{picture}]({picture})", ""]  # fmt: skip
+    for prospect in prospects:
+        text += [f"## {about(prospect)}", ""]
+        text += [f"- {told}" for told in lines(prospect, before, shares)] + [""]
+    text += ["An event that a draw does not show by the end counts as later, not as never. Ranges "
+             "in brackets are 95 % intervals.", ""]  # fmt: skip
+    return "\n".join(text)
+
+
 def content(
     prospects: Sequence[Prospect], before: Sequence[float], shares: Sequence[float]
 ) -> dict[str, Any]:

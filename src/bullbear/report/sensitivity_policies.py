@@ -88,7 +88,7 @@ def table(found: Comparison) -> list[str]:
     lines += [f"| {found.policies[i]} | {percent(float(found.robust[i]))} | "
               f"{'yes' if i in found.front else ''} |" for i in found.order]  # fmt: skip
     for c, name in enumerate(found.criteria):
-        lines += ["", f"## {name}", "", f"Enough is {short(float(found.enough[c]))}.", "",
+        lines += ["", f"## {name}", "", f"Enough is {_number(float(found.enough[c]))}.", "",
                   "| policy | mean | against the first | worst case | mean regret | worst regret | "
                   "satisfied |", "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]  # fmt: skip
         for i in found.order:
