@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bullbear.calibration.objective import Objective
-from bullbear.errors import BullbearError, ModelError, Where, did_you_mean
+from bullbear.errors import BullbearError, ModelError, SimulationError, Where, did_you_mean
 from bullbear.models.linearised import chosen_outputs
 
 if TYPE_CHECKING:
@@ -83,17 +83,37 @@ def foretell(
     model, scenario = objective.model, objective.problem.scenario
     if prediction.variable:
         return _value(model, scenario, prediction, settings)
-    run = model.run(scenario, settings)
-    when = run.events[prediction.name]
+    when, horizon = _date(model, scenario, prediction.name, settings)
     if when is None or not slopes:
-        return Foretold(when, None, run.horizon)
+        return Foretold(when, None, horizon)
     grid = model.grid()
     end = grid.initial + math.ceil((when - grid.initial) / grid.saveper + 1) * grid.saveper
     found = model.sensitivities(
         [objective.targets[0].variable], names, scenario=scenario, overrides=settings,
-        final_time=min(end, run.horizon),
+        final_time=min(end, horizon),
     )  # fmt: skip
-    return Foretold(when, found.events[prediction.name], run.horizon)
+    return Foretold(when, found.events[prediction.name], horizon)
+
+
+def _date(
+    model: Model, scenario: str, event: str, settings: Mapping[str, float]
+) -> tuple[float | None, float]:
+    """The date of an event by the ensemble engine, None if it stays away; and until when.
+
+    Raises
+    ------
+    SimulationError
+        If the run fails.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame([dict(settings)])
+    watched = next(e.variable for e in model.definition.events if e.name == event)
+    found = model.ensemble(frame, [watched], [model.grid().initial], scenario=scenario, threads=1)
+    if found.failed:
+        raise SimulationError(f'the run in which "{event}" is looked for fails', code="not-finite")
+    when = float(found.events[event].iloc[0])
+    return (None if math.isnan(when) else when), found.horizon
 
 
 def _value(

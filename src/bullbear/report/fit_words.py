@@ -42,7 +42,10 @@ def untold(fit: Fit) -> Iterator[str]:
     """What the numbers cannot tell."""
     names, around = fit.objective.space.names, fit.curvature
     if around.untouched:
-        yield f"No number depends on {_listed(around.untouched)}: these were not fitted."
+        yield (
+            f"No number depends on {_listed(around.untouched)}: what is said of them is the prior, "
+            "or the start where there is none."
+        )
     blind = [n for n, known in zip(names, around.identifiable, strict=True) if not known]
     blind = [n for n in blind if n not in around.untouched]
     if blind:

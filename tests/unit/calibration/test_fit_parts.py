@@ -13,6 +13,7 @@ from bullbear.calibration.diagnostics import effective_draws, split_rhat
 from bullbear.calibration.influence import DOUBLED, LEFT_OUT, changed
 from bullbear.calibration.journal import Journal
 from bullbear.calibration.objective import Objective, open_problem
+from bullbear.calibration.predictions import foretell, read_predictions
 from bullbear.calibration.prior_check import prior_points
 from bullbear.calibration.search import descend, search
 from bullbear.calibration.workers import Workers
@@ -69,6 +70,22 @@ def two(folder: Path, prior: str = "") -> Objective:
     (folder / "peak.csv").write_text("time,value,unit\n8,23,Ton\n")
     (folder / "problem.toml").write_text(PROBLEM.replace("PRIOR", prior))
     return open_problem(folder / "problem.toml")
+
+
+@pytest.mark.long
+def test_a_date_is_that_of_a_run_and_its_slopes_those_of_differences(root: Path) -> None:
+    objective = open_problem(root / "calibration" / "problems" / "numerai.toml")
+    date = read_predictions(objective)[0]
+    values = objective.starts
+    found = foretell(objective, date, values, slopes=True)
+    run = objective.model.run(overrides=dict(zip(objective.space.names, values, strict=True)))
+    assert found.value == pytest.approx(run.events["run-out"], abs=1e-8)
+    assert found.slopes is not None
+    i = objective.space.names.index("netting factor")
+    step = np.zeros(len(values))
+    step[i] = 1e-5
+    ends = [foretell(objective, date, values + sign * step).value for sign in (-1, 1)]
+    assert (ends[1] - ends[0]) / 2e-5 == pytest.approx(found.slopes[i], rel=1e-3)
 
 
 @pytest.mark.long
