@@ -196,7 +196,7 @@ def _write(result: Result, out: Path) -> list[Path]:
 
 
 def _show(result: Result) -> None:
-    from bullbear.report.sensitivity import enough, headline, overview, rows, sentence
+    from bullbear.report.sensitivity import enough, headline, overview, rows, sentence, times
 
     say(wrapped(result.study.title + "."))
     for column in headline(result):
@@ -211,4 +211,4 @@ def _show(result: Result) -> None:
     for text in (enough(result), *result.remarks):
         if text:
             say(wrapped(text))
-    note(wrapped(overview(result)))
+    note(wrapped(f"{overview(result)} {times(result)}"))

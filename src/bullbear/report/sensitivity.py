@@ -45,13 +45,17 @@ def headline(result: Result) -> list[int]:
 
 
 def overview(result: Result) -> str:
-    """One paragraph: method, runs, inputs, time."""
+    """One paragraph: method, inputs, runs, model."""
     return (
         f"{METHODS[result.method]}: {len(result.inputs)} uncertain inputs, {result.runs} runs "
         f"({result.failed} failed), model {result.model} {result.hash}, scenario "
-        f"{result.study.scenario}, seed {result.seed}. Runs took {result.seconds_runs:.1f} s, the "
-        f"analysis {result.seconds_analysis:.2f} s."
+        f"{result.study.scenario}, seed {result.seed}."
     )
+
+
+def times(result: Result) -> str:
+    """How long it took this time; runs that were kept from before are not made again."""
+    return f"Runs took {result.seconds_runs:.1f} s, the analysis {result.seconds_analysis:.2f} s."
 
 
 def enough(result: Result) -> str:
@@ -84,8 +88,9 @@ def sentence(result: Result, column: int) -> str:
     text = f"{label}: {', '.join(named)}."
     values = result.indices[result.judged][:, column]
     if result.method == "sobol" and values[order[0]] > 0:
-        first = float(result.indices["s1"][:, column].clip(0).sum())
-        text += f" Inputs acting alone explain {min(first, 1):.0%} of the variance."
+        first, width = result.indices["s1"][:, column], result.indices["s1_conf"][:, column]
+        alone = float(first[first > width].sum())
+        text += f" Inputs that surely act alone explain {min(alone, 1):.0%} of the variance."
     return text
 
 
