@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import time as clock
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -209,9 +210,14 @@ class Work:
             self._cluster.do(self, indices, keep)
             return clock.perf_counter() - begin
         with ThreadPoolExecutor(self.options.threads or _cores()) as pool:
+            finished: SimpleQueue[Future[Part]] = SimpleQueue()
             waiting = {pool.submit(self.one, index): index for index in indices}
+            for future in list(waiting):
+                future.add_done_callback(finished.put)
             try:
-                for future in _finished(waiting):
+                while waiting:
+                    # not `concurrent.futures.wait`: interrupted, it can leave with locks held
+                    future = finished.get()
                     keep(waiting.pop(future), future.result())
             except BaseException:
                 for future in [f for f in waiting if not f.cancel()]:
@@ -277,11 +283,6 @@ def gather(
                    plan.batch.method, grid.step, grid.saveper, grid.final, work.runner.engine,
                    versions()),
     )  # fmt: skip
-
-
-def _finished(waiting: Mapping[Future[Part], int]) -> Iterator[Future[Part]]:
-    while waiting:
-        yield from wait(waiting, return_when=FIRST_COMPLETED).done
 
 
 def _cores() -> int:
