@@ -300,6 +300,8 @@ def _of_prediction(objective: Objective, task: Task) -> _Walk | None:
         return reached
 
     limit = found.value + task.sign * 20 * spread
+    if prediction.event:  # nothing is seen behind the horizon: the end is open there
+        limit = min(limit, found.horizon)
     return _Walk(found.value, _Z * spread, limit, refit, lambda place: place)
 
 
