@@ -28,12 +28,7 @@ _LABEL = "study.json"
 
 
 class Evaluation:
-    """The outputs of a study at points of its inputs.
-
-    Attributes
-    ----------
-    runs, failed : how many were made so far, those kept from before included
-    """
+    """The outputs of a study at points of its inputs."""
 
     def __init__(
         self,
@@ -50,7 +45,6 @@ class Evaluation:
         self.options = replace(options or Options(), statistics=False)
         one = pd.DataFrame(np.zeros((1, len(names))), columns=list(names))
         self.plan = make_plan(model, one, columns.request)
-        self.runs = self.failed = 0
 
     @property
     def fingerprint(self) -> str:
@@ -85,8 +79,6 @@ class Evaluation:
                 self.watch(len(values))
 
             work.do(range(len(work.blocks)), keep)
-        self.runs += len(found)
-        self.failed += int(np.isnan(found).any(axis=1).sum())
         return found
 
 

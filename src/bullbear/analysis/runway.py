@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -161,8 +161,3 @@ def classes(outcomes: Outcomes, conditions: dict[str, Flags], count: int) -> dic
 def curve(times: Array, horizon: float) -> Survival:
     """The Kaplan-Meier curve of event times clipped at the horizon."""
     return kaplan_meier(np.where(times < horizon, times, np.nan), horizon)
-
-
-def quantiles(survival: Survival, shares: Sequence[float]) -> dict[float, float | None]:
-    """Times by which the event has happened in these shares of the draws; None if later."""
-    return {share: survival.quantile(share) for share in shares}
