@@ -57,9 +57,7 @@ def command(
         scenario or loaded.definition.canonical, parse_settings(settings or ()), parameters
     )
     grid = loaded.grid(loaded.parameter_vector(values).tolist())
-    text = export_vensim(
-        loaded.system, grid.controls(), values, method=loaded.definition.method
-    )
+    text = export_vensim(loaded.system, grid.controls(), values, method=loaded.definition.method)
     write_text(to, text)
     if as_json:
         say_json({"ok": True, "model": loaded.name, "file": to})

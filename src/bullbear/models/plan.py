@@ -175,8 +175,11 @@ def output_names(model: Model, name: str) -> list[str]:
         return list(spelled.values())
     combination = tuple(map(canonical, elements))
     if combination not in spelled:
-        raise UsageError(f'"{variable.name}" has no element [{",".join(elements)}]',
-                         code="unknown-output", hint="known: " + ", ".join(spelled.values()))
+        raise UsageError(
+            f'"{variable.name}" has no element [{",".join(elements)}]',
+            code="unknown-output",
+            hint="known: " + ", ".join(spelled.values()),
+        )
     return [spelled[combination]]
 
 

@@ -52,9 +52,7 @@ def test_fixed_constants_are_not_drawn(tmp_path: Path) -> None:
         ("lognormal(-1, 1)", "above zero"), ("fixed(1)", "numbers"), ("uniform(5, 9)", "lies"),
     ],
 )  # fmt: skip
-def test_what_is_no_prior_is_answered_with_its_line(
-    tmp_path: Path, text: str, says: str
-) -> None:
+def test_what_is_no_prior_is_answered_with_its_line(tmp_path: Path, text: str, says: str) -> None:
     file = tmp_path / "parameters.csv"
     file.write_text(HEADER + f'a,1,1,0,2,"{text}",prior,,\n')
     with pytest.raises(DataError, match=says) as caught:

@@ -136,9 +136,7 @@ def test_bits_do_not_depend_on_count_lane_or_width(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("method", "order", "coarse"), [("euler", 1, 0.01), ("rk4", 4, 0.05)])
-def test_methods_have_their_order(
-    tmp_path: Path, method: str, order: int, coarse: float
-) -> None:
+def test_methods_have_their_order(tmp_path: Path, method: str, order: int, coarse: float) -> None:
     file = tmp_path / "smooth.mdl"
     file.write_text(
         HEAD + "a = 1 ~~|\nx = INTEG(a * y, 1) ~~|\ny = INTEG(-a * x - 0.1 * y, 0) ~~|\n"

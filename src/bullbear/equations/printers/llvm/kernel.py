@@ -298,9 +298,7 @@ end:"""
             body.line(f"store {vector} {body.load(a['r'], state).name}, ptr {target}, align 64")
             self._leave(body, a, buffer, state, begin)
 
-    def _leave(
-        self, body: Body, a: dict[str, str], buffer: int, state: int, begin: str
-    ) -> None:
+    def _leave(self, body: Body, a: dict[str, str], buffer: int, state: int, begin: str) -> None:
         """What leaves a ring buffer, lane by lane: their delays may differ."""
         vector, width, result = self.shape.vector, self.shape.width, "poison"
         lag = body.load(a["b"], self.lag + buffer)
