@@ -100,10 +100,9 @@ class EquationError(BullbearError):
 
     @classmethod
     def from_findings(cls, findings: Sequence[Finding]) -> EquationError:
-        """One error that carries all `findings`, in order of place; its text shows each line."""
-        ordered = sorted(findings, key=lambda f: f.where.order)
-        text = "\n".join(finding.pointed() for finding in ordered)
-        return cls(text, code=ordered[0].code, findings=ordered)
+        """One error that carries all `findings`; its text shows each with its line."""
+        text = "\n".join(finding.pointed() for finding in findings)
+        return cls(text, code=findings[0].code, findings=findings)
 
 
 class ModelError(BullbearError):

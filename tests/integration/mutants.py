@@ -92,7 +92,7 @@ class Judge:
         self.model = model
         # The files that a mutant leaves alone are read once.
         monkeypatch.setattr(ledger_check, "read_series", lru_cache(ledger_check.read_series))
-        monkeypatch.setattr(model_check, "read_vensim", self.read)
+        monkeypatch.setattr(model_check, "read_document", self.read)
         self._read: dict[tuple[str, str], Document] = {}
         checked = check_model(model, known_units(model.path.parent.parent))
         assert checked.system is not None

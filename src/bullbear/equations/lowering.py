@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 from bullbear.equations import allocation, events, macros, memory, random_functions, vectors
 from bullbear.equations.calls import Calls
@@ -55,7 +56,9 @@ def compile_system(system: System) -> Program:
         With all findings, those of reading included.
     """
     program, findings = lower(system)
-    errors = [f for f in [*system.findings, *findings] if f.severity == "error"]
+    # faults of reading first: some of the others only follow from them
+    in_order = [sorted(part, key=lambda f: f.where.order) for part in (system.findings, findings)]
+    errors = [f for f in chain(*in_order) if f.severity == "error"]
     if errors:
         raise EquationError.from_findings(errors)
     return program
