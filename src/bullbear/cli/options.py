@@ -53,6 +53,14 @@ ParametersOption = Annotated[
         show_default=False,
     ),
 ]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="A Dask scheduler that shares out the runs, as in tcp://host:8786.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="One JSON object on standard output, nothing else there.")
 ]

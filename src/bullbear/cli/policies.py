@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bullbear.cli.options import JsonOption, load_file, model_file
+from bullbear.cli.options import ClusterOption, JsonOption, load_file, model_file
 from bullbear.cli.output import check_writable, note, say, say_json, staged, wrapped, write_json
 from bullbear.cli.progress import kept, watched
 from bullbear.cli.sensitivity import study_file
@@ -33,14 +33,7 @@ def command(
         int | None,
         typer.Option(metavar="S", min=0, help="Which draws are made.", show_default=False),
     ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="A Dask scheduler that shares out the runs, as in tcp://host:8786.",
-            show_default=False,
-        ),
-    ] = None,
+    cluster: ClusterOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the same comparison was interrupted.")
     ] = False,

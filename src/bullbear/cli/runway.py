@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bullbear.cli.options import JsonOption, ModelArgument, ScenarioOption, load_file, model_file
+from bullbear.cli.options import (
+    ClusterOption,
+    JsonOption,
+    ModelArgument,
+    ScenarioOption,
+    load_file,
+    model_file,
+)
 from bullbear.cli.output import check_writable, note, say, say_json, staged, wrapped, write_json
 from bullbear.cli.progress import kept, watched
 
@@ -39,14 +46,7 @@ def command(
         int, typer.Option(metavar="N", min=2, help="How many draws from the priors.")
     ] = 4096,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Which draws are made.")] = 0,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="A Dask scheduler that shares out the runs, as in tcp://host:8786.",
-            show_default=False,
-        ),
-    ] = None,
+    cluster: ClusterOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the same question was interrupted.")
     ] = False,

@@ -1,4 +1,4 @@
-"""XMILE and Stella files, which PySD reads and runs: bullbear's own reader is for Vensim text."""
+"""XMILE and Stella files in PySD's hands: the witness beside the reader in `equations.xmile`."""
 
 from __future__ import annotations
 
