@@ -50,14 +50,15 @@ def test_events_and_outcomes_of_priors(cli: Callable[..., Any]) -> None:
     assert Path("bullbear-out/runway/runway.png").is_file()
     assert not list(Path("bullbear-out/runway").glob("unfinished*"))
     report = Path("bullbear-out/runway/report.md").read_text()
-    assert report.startswith("# Runway: Two tanks\n\n- base, over all priors (512 draws)")
+    assert report.startswith("# Runway: Two tanks\n\nHalf-empty before 2030 in ")
+    assert "\n- base, over all priors (512 draws of 1 constant)" in report
 
 
 def test_scenarios_side_by_side_in_words(cli: Callable[..., Any]) -> None:
     done = cli("runway", "--draws", "256", "--scenario", "base", "--scenario", "leaky")
     assert done.code == 0
-    assert "base, over all priors (256 draws): half-empty before 2030 in" in done.out
-    assert "leaky, over all priors (256 draws)" in done.out
+    assert "base, over all priors (256 draws of 1 constant): half-empty before 2030 in" in done.out
+    assert "leaky, over all priors (256 draws of 1 constant)" in done.out
     assert "bull" in done.out
 
 
@@ -67,6 +68,72 @@ def test_a_sample_instead_of_priors(cli: Callable[..., Any], toy: Path) -> None:
     done = cli("runway", "--posterior", "draws.csv", "--json")
     assert done.json["prospects"][0]["belief"] == "posterior"
     assert done.json["prospects"][0]["draws"] == 100
+
+
+def test_the_priors_are_told_beside_a_posterior(cli: Callable[..., Any], toy: Path) -> None:
+    lines = "\n".join(str(1.5 + 0.01 * i) for i in range(100))
+    (toy / "draws.csv").write_text(f"time constant\n{lines}\n")
+    done = cli("runway", "--posterior", "draws.csv", "--scenario", "base", "--scenario", "leaky",
+               "--draws", "64", "--json")  # fmt: skip
+    told = [(p["scenario"], p["belief"]) for p in done.json["prospects"] if "," not in p["belief"]]
+    assert told == [("base", "posterior"), ("base", "priors"), ("leaky", "posterior")]
+
+
+def test_what_a_scenario_sets_is_not_drawn(cli: Callable[..., Any], toy: Path) -> None:
+    file = toy / "models" / "scenarios" / "leaky.toml"
+    file.write_text(file.read_text() + '"time constant" = 1\n')
+    slow = PRIORS + 'initial content,Litre,100,90,110,"uniform(90, 110)",prior\n'
+    (toy / "calibration" / "parameters.csv").write_text(slow)
+    done = cli("runway", "--draws", "64", "--scenario", "leaky", "--scenario", "base", "--json")
+    found = {p["scenario"]: p for p in done.json["prospects"] if p["belief"] == "priors"}
+    assert (found["leaky"]["inputs"], found["base"]["inputs"]) == (1, 2)
+    assert found["leaky"]["events"]["half-empty"]["quantiles"]["0.5"] < 2020.6
+
+
+CLAIMS = """
+model = "toy"
+title = "A talk"
+source = "https://example.org/talk"
+date = 2020-05-01
+[[claims]]
+name = "most has left"
+quote = "It is all gone."
+post = 2
+unit = "Litre"
+variable = "Drain"
+at = 2024
+at_least = 100
+then = { file = "../calibration/level.csv", date = 2020-04-30 }
+[[claims]]
+name = "less leaves in the second year"
+quote = "It slows down."
+post = 3
+variable = "outflow[Near]"
+at = 2021.5
+over = { variable = "outflow[Near]", at = 2020.5 }
+given = { event = "half-empty", after = 2020.25 }
+at_most = 0.01
+"""
+
+
+def test_claims_are_answered(cli: Callable[..., Any], toy: Path) -> None:
+    (toy / "analysis" / "claims.toml").write_text(CLAIMS)
+    (toy / "calibration" / "level.csv").write_text(
+        "time,value,date,published,quantity,unit,lower,upper,source,title,note\n"
+        "2020.3,7,2020-04-30,2020-04-30,level,Litre,,,https://example.org/a,A gauge,\n"
+    )
+    done = cli("runway", "--draws", "256", "--json")
+    first, second = done.json["claims"]
+    assert first["verdict"] == "holds"
+    assert first["share"] == 1
+    assert first["then"]["value"] == 7
+    assert 100 < first["lower"] < first["median"] < first["upper"] <= 200
+    assert second["verdict"] == "more than claimed"
+    assert second["now"] is None
+    report = Path("bullbear-out/runway/report.md").read_text()
+    assert "Of 2 claims of A talk 1 hold, 1 do not, and of 0 the runs leave it open." in report
+    assert "7.00 Litre, 2020-04-30 [1]" in report
+    assert "\n1. A gauge, https://example.org/a\n" in report
 
 
 def test_what_cannot_be_told_is_answered(cli: Callable[..., Any], toy: Path) -> None:

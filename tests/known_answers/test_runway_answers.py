@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bullbear.analysis.evaluation import Evaluation, Journal
-from bullbear.analysis.runway import Prospect, prospects, sample, wanted
+from bullbear.analysis.runway import Prospect, Question, prospects, sample
 from bullbear.analysis.uncertain import Uncertain
 from bullbear.models.draws import parse_prior
 from bullbear.models.model import load
@@ -27,10 +27,11 @@ below = 0
 def prospect(model: Path, priors: dict[str, str], count: int, folder: Path) -> Prospect:
     loaded = load(model)
     inputs = Uncertain(tuple(priors), tuple(parse_prior(text) for text in priors.values()))
-    evaluation = Evaluation(loaded, inputs.names, wanted(loaded, None, "base"))
+    question = Question(loaded)
+    evaluation = Evaluation(loaded, inputs.names, question.columns("base"))
     table = sample(inputs, count, 1)
     journal = Journal(folder, "label", resume=False)
-    (found,) = prospects(loaded, None, "base", "priors", table, evaluation, journal)
+    (found,) = prospects(question, "base", "priors", table, evaluation, journal)
     return found
 
 

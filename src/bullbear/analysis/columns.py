@@ -109,7 +109,7 @@ def columns(study: Study, model: Model) -> Columns:
     for number, output in enumerate(study.outputs):
         where = place_of(study.path, places, ("outputs", number))
         try:
-            found += _of_output(output, model)
+            found += of_output(output, model)
         except BullbearError as fault:
             findings.append(Finding(fault.code, fault.message, where, fault.hint))
     labels = [column.label for column in found]
@@ -141,7 +141,14 @@ def span(model: Model) -> tuple[float, float, float]:
     return grid.initial, max(horizon, grid.final), grid.final
 
 
-def _of_output(output: Output, model: Model) -> list[Column]:
+def of_output(output: Output, model: Model) -> list[Column]:
+    """The columns of one output, an element and time each.
+
+    Raises
+    ------
+    ModelError
+        For an unknown variable or event, or a time outside the run.
+    """
     if output.event is not None:
         return [_event(output, output.event, model)]
     times = _times(output)

@@ -126,7 +126,7 @@ def columns_of(outcomes: Outcomes, model: Model) -> tuple[Column, ...]:
     for number, condition in enumerate(outcomes.conditions):
         for test in condition.tests:
             try:
-                found.append(_column(test, model))
+                found.append(column_of(test, model))
             except BullbearError as fault:
                 where = place_of(outcomes._path, places, ("conditions", number))
                 findings.append(Finding(fault.code, fault.message, where, fault.hint))
@@ -135,7 +135,14 @@ def columns_of(outcomes: Outcomes, model: Model) -> tuple[Column, ...]:
     return tuple(found)
 
 
-def _column(test: Test, model: Model) -> Column:
+def column_of(test: Test, model: Model) -> Column:
+    """The number that a test looks at.
+
+    Raises
+    ------
+    ModelError
+        For an unknown variable or event, an array, or a time outside the run.
+    """
     if test.event is not None:
         known = [event.name for event in model.definition.events]
         if test.event not in known:
@@ -166,7 +173,7 @@ def hold(outcomes: Outcomes, values: Array) -> dict[str, Flags]:
     for condition in outcomes.conditions:
         flags = np.ones(len(values), dtype=np.bool_)
         for test in condition.tests:
-            flags &= _holds(test, values[:, column])
+            flags &= holds(test, values[:, column])
             column += 1
         found[condition.name] = flags
     return found
@@ -186,7 +193,8 @@ def _parts(names: Sequence[str], conditions: dict[str, Flags]) -> Iterator[Flags
         yield ~plain if name.startswith(_NOT) else plain
 
 
-def _holds(test: Test, values: Array) -> Flags:
+def holds(test: Test, values: Array) -> Flags:
+    """Which draws fulfil a test, by the number that it looks at, shape (draw,)."""
     if test.before is not None:
         return np.asarray(values < test.before)
     if test.after is not None:

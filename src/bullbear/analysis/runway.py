@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import qmc
 
+from bullbear.analysis import claims as claimed
+from bullbear.analysis.claims import Answer, Claims
 from bullbear.analysis.columns import Column, Columns, request, span
 from bullbear.analysis.evaluation import Evaluation, Journal
 from bullbear.analysis.outcomes import Outcomes, columns_of, hold, together
@@ -50,19 +52,40 @@ class Prospect:
     ----------
     scenario, belief : of which runs; `belief` is `priors`, `posterior`, or either `, known`: the
         draws alone that agree with what is known to have happened
-    draws, failed : draws that count, and draws whose run failed
+    inputs, draws, failed : constants that vary, draws that count, and draws whose run failed
     events : event -> curve of the share in which it has not happened
     conditions : condition -> share of the draws in which it holds
     outcomes : bull, bear and neither; empty where nothing says what they are
+    claims : an answer to each claim; empty where nothing says what was claimed
     """
 
     scenario: str
     belief: str
+    inputs: int
     draws: int
     failed: int
     events: Mapping[str, Survival]
     conditions: Mapping[str, Share]
     outcomes: Mapping[str, Share]
+    claims: tuple[Answer, ...] = ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the runs: events, outcomes where there are some, and claims."""
+
+    model: Model
+    outcomes: Outcomes | None = None
+    claims: Claims | None = None
+
+    def columns(self, scenario: str) -> Columns:
+        """All numbers of a run that the answers need: events, tests, claims, in this order."""
+        found = event_columns(self.model)
+        if self.outcomes is not None:
+            found = (*found, *columns_of(self.outcomes, self.model))
+        if self.claims is not None:
+            found = (*found, *claimed.columns_of(self.claims, self.model))
+        return Columns(found, request(found, self.model, scenario))
 
 
 def event_columns(model: Model) -> tuple[Column, ...]:
@@ -80,14 +103,6 @@ def event_columns(model: Model) -> tuple[Column, ...]:
     return tuple(Column(event.name, event=event.name) for event in events)
 
 
-def wanted(model: Model, outcomes: Outcomes | None, scenario: str) -> Columns:
-    """The events and tests of one scenario as columns."""
-    found = event_columns(model)
-    if outcomes is not None:
-        found = (*found, *columns_of(outcomes, model))
-    return Columns(found, request(found, model, scenario))
-
-
 def sample(inputs: Uncertain, count: int, seed: int) -> Array:
     """Constants, shape (draw, input): the given sample, or scrambled Sobol points of the priors.
 
@@ -100,8 +115,8 @@ def sample(inputs: Uncertain, count: int, seed: int) -> Array:
 
 
 def prospects(
-    model: Model, outcomes: Outcomes | None, scenario: str, belief: str, table: Array,
-    evaluation: Evaluation, journal: Journal,
+    question: Question, scenario: str, belief: str, table: Array, evaluation: Evaluation,
+    journal: Journal,
 ) -> list[Prospect]:  # fmt: skip
     """Run all draws of a scenario and say what awaits them, then those that agree with the known.
 
@@ -117,7 +132,7 @@ def prospects(
         def make(table: Array = some, low: int = low) -> dict[str, Array]:
             return {"values": evaluation(table, low)}
 
-        made = journal.piece(f"{scenario}-{low}", make)
+        made = journal.piece(f"{scenario}-{belief}-{low}", make)
         parts.append(made["values"])
     values = np.concatenate(parts)
     good = np.asarray(np.isfinite(values).all(axis=1))
@@ -126,29 +141,38 @@ def prospects(
         raise SimulationError("every run failed", code="failed-draws",
                               hint="`bullbear ensemble` says how")  # fmt: skip
     values = values[good]
-    found = [_prospect(model, outcomes, scenario, belief, values, failed)]
+    count = table.shape[1]
+    found = [_prospect(question, scenario, belief, count, values, failed)]
+    outcomes = question.outcomes
     if outcomes is not None and outcomes.known:
-        conditions = hold(outcomes, values[:, len(model.definition.events) :])
+        conditions = hold(outcomes, values[:, len(question.model.definition.events) :])
         agree = together(outcomes.known, conditions, len(values))
         if agree.any() and not agree.all():
             known = f"{belief}, known"
-            found.append(_prospect(model, outcomes, scenario, known, values[agree], failed))
+            found.append(_prospect(question, scenario, known, count, values[agree], failed))
     return found
 
 
 def _prospect(
-    model: Model, outcomes: Outcomes | None, scenario: str, belief: str, values: Array, failed: int
+    question: Question, scenario: str, belief: str, inputs: int, values: Array, failed: int
 ) -> Prospect:
+    model, outcomes = question.model, question.outcomes
     horizon = span(model)[1]
     names = [event.name for event in model.definition.events]
     events = {name: curve(values[:, i], horizon) for i, name in enumerate(names)}
+    rest = values[:, len(names) :]
     conditions: dict[str, Share] = {}
     shares: dict[str, Share] = {}
     if outcomes is not None:
-        flags = hold(outcomes, values[:, len(names) :])
+        flags = hold(outcomes, rest)
         conditions = {name: Share.of(own) for name, own in flags.items()}
         shares = {n: Share.of(f) for n, f in classes(outcomes, flags, len(values)).items()}
-    return Prospect(scenario, belief, len(values), failed, events, conditions, shares)
+        rest = rest[:, sum(len(condition.tests) for condition in outcomes.conditions) :]
+    said: list[Answer] = []
+    if question.claims is not None:
+        said = claimed.answers(question.claims, rest)
+    return Prospect(scenario, belief, inputs, len(values), failed, events, conditions, shares,
+                    tuple(said))  # fmt: skip
 
 
 def classes(outcomes: Outcomes, conditions: dict[str, Flags], count: int) -> dict[str, Flags]:

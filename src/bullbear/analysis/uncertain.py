@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +68,7 @@ def uncertain(study: Study, model: Model) -> Uncertain:
     """
     if study.posterior is not None:
         return sampled(study.path.parent / study.posterior, model)
-    priors = model_priors(model) if study.priors else {}
+    priors = _free(model_priors(model), study.scenario, model) if study.priors else {}
     spelled = {key_of(name): name for name in priors}
     places = key_places(study.path.read_text(encoding="utf-8"))
     ranges = _ranges(model)
@@ -108,6 +109,19 @@ def model_priors(model: Model) -> dict[str, Prior]:
     return priors
 
 
+def not_set(model: Model, scenario: str, names: Sequence[str]) -> list[int]:
+    """Places of the uncertain constants that the scenario does not set itself.
+
+    What a scenario sets is what it asks about; drawn again, all scenarios would be one.
+    """
+    levers = model.scenarios[scenario].levers if scenario in model.scenarios else {}
+    held = set(resolve([Setting(name, value) for name, value in levers.items()], model.system))
+    return [
+        i for i, name in enumerate(names)
+        if not held & set(resolve([Setting(name, 0.0)], model.system))
+    ]  # fmt: skip
+
+
 def sampled(path: Path, model: Model) -> Uncertain:
     """A sample of constants: the draws of a fit, or a file of them.
 
@@ -125,6 +139,12 @@ def sampled(path: Path, model: Model) -> Uncertain:
     names = tuple(map(str, draws.columns))
     resolve([Setting(name, 0.0) for name in names], model.system)
     return Uncertain(names, (), draws)
+
+
+def _free(priors: dict[str, Prior], scenario: str, model: Model) -> dict[str, Prior]:
+    """The priors of what the scenario does not set."""
+    names = tuple(priors)
+    return {names[i]: priors[names[i]] for i in not_set(model, scenario, names)}
 
 
 def _check_fit(folder: Path, model: Model) -> None:

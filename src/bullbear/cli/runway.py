@@ -19,8 +19,9 @@ from bullbear.cli.output import check_writable, note, say, say_json, staged, wra
 from bullbear.cli.progress import kept, watched
 
 if TYPE_CHECKING:
+    from bullbear.analysis.claims import Claims
     from bullbear.analysis.outcomes import Outcomes
-    from bullbear.analysis.runway import Prospect
+    from bullbear.analysis.runway import Prospect, Question
     from bullbear.analysis.uncertain import Uncertain
     from bullbear.models.model import Model
 
@@ -38,7 +39,7 @@ def command(
         Path | None,
         typer.Option(
             metavar="FIT",
-            help="The folder of a fit, or a file of draws, instead of the priors.",
+            help="The folder of a fit, or a file of draws; the priors are told beside it.",
             show_default=False,
         ),
     ] = None,
@@ -63,26 +64,23 @@ def command(
     Every draw of the uncertain constants is one run to the horizon; events that are not seen by
     then count as later, not as never (Kaplan-Meier). What counts as the fund alive, the token
     alive, bull and bear stands in analysis/outcomes.toml, and so does what is known: everything is
-    told again of the draws that agree with it.
+    told again of the draws that agree with it. The report also answers the claims of
+    analysis/claims.toml.
     """
-    from bullbear.analysis.uncertain import Uncertain, model_priors, sampled
+    from bullbear.analysis.runway import Question
     from bullbear.report.runway import content, report
     from bullbear.report.runway_plots import NAME, draw
 
     check_writable(out)
     loaded = load_file(model_file(ctx, model))
-    outcomes = _outcomes(ctx, loaded)
-    if posterior is not None:
-        inputs = sampled(posterior, loaded)
-    else:
-        priors = model_priors(loaded)
-        inputs = Uncertain(tuple(priors), tuple(priors.values()))
+    question = Question(loaded, *_files(ctx, loaded))
     slugs = scenario or [loaded.definition.canonical]
-    found = _prospects(loaded, outcomes, slugs, inputs, (draws, seed), out, resume, cluster)
-    before, shares = _told(loaded, outcomes)
+    groups = _groups(loaded, slugs, posterior)
+    found = _prospects(question, groups, (draws, seed), out, resume, cluster)
+    before, shares = _told(loaded, question.outcomes)
     told = {"ok": True, "model": loaded.name, "hash": loaded.hash, "seed": seed,
-            **content(found, before, shares)}  # fmt: skip
-    text = report(loaded.definition.title, found, before, shares, NAME)
+            **content(found, before, shares, question.claims)}  # fmt: skip
+    text = report(loaded.definition.title, found, before, shares, NAME, question.claims)
     with staged(out) as scratch:
         draw(found, loaded.definition.title, loaded.grid().initial, scratch)
         write_json(scratch / "runway.json", told)
@@ -95,16 +93,39 @@ def command(
     note("wrote " + ", ".join(map(str, files)))
 
 
-def _outcomes(ctx: typer.Context, model: Model) -> Outcomes | None:
-    """The file of outcomes of the workspace, where it is about this model."""
-    from bullbear.analysis.outcomes import FILE, load_outcomes
+def _files(ctx: typer.Context, model: Model) -> tuple[Outcomes | None, Claims | None]:
+    """The files of outcomes and of claims of the workspace, where they are about this model."""
+    from bullbear.analysis import claims, outcomes
     from bullbear.models.workspace import find_workspace
 
-    path = find_workspace(ctx.find_root().obj).root / "analysis" / FILE
-    if not path.is_file():
-        return None
-    found = load_outcomes(path)
-    return found if found.model == model.name else None
+    folder = find_workspace(ctx.find_root().obj).root / "analysis"
+    file = folder / outcomes.FILE
+    first = outcomes.load_outcomes(file) if file.is_file() else None
+    file = folder / claims.FILE
+    second = claims.load_claims(file) if file.is_file() else None
+    return (
+        first if first is not None and first.model == model.name else None,
+        second if second is not None and second.model == model.name else None,
+    )
+
+
+def _groups(
+    model: Model, slugs: list[str], posterior: Path | None
+) -> list[tuple[str, str, Uncertain]]:
+    """Scenario, belief and what is uncertain, of each set of runs.
+
+    The priors of the first scenario are told beside its posterior, where the model has some.
+    """
+    from bullbear.analysis.uncertain import Uncertain, model_priors, sampled
+
+    if posterior is not None and model.definition.parameters_path is None:
+        return [(slug, "posterior", sampled(posterior, model)) for slug in slugs]
+    priors = model_priors(model)
+    own = Uncertain(tuple(priors), tuple(priors.values()))
+    if posterior is None:
+        return [(slug, "priors", own) for slug in slugs]
+    groups = [(slug, "posterior", sampled(posterior, model)) for slug in slugs]
+    return [groups[0], (slugs[0], "priors", own), *groups[1:]]
 
 
 def _told(model: Model, outcomes: Outcomes | None) -> tuple[list[float], list[float]]:
@@ -118,33 +139,42 @@ def _told(model: Model, outcomes: Outcomes | None) -> tuple[list[float], list[fl
 
 
 def _prospects(
-    model: Model, outcomes: Outcomes | None, slugs: list[str], inputs: Uncertain,
-    drawn: tuple[int, int], out: Path, resume: bool, cluster: str | None,
+    question: Question, groups: list[tuple[str, str, Uncertain]], drawn: tuple[int, int],
+    out: Path, resume: bool, cluster: str | None,
 ) -> list[Prospect]:  # fmt: skip
-    """All scenarios, one after the other; what is done is kept until the files are written."""
+    """All sets of runs, one after the other; what is done is kept until the files are written."""
     from bullbear.analysis.evaluation import Evaluation, Journal
-    from bullbear.analysis.runway import prospects, sample, wanted
+    from bullbear.analysis.runway import prospects, sample
+    from bullbear.analysis.uncertain import not_set
     from bullbear.models.ensemble import Options
 
-    table = sample(inputs, *drawn)
-    belief = "priors" if inputs.sample is None else "posterior"
-    with watched("runs", len(table) * len(slugs)) as advance:
+    free = [not_set(question.model, slug, inputs.names) for slug, _, inputs in groups]
+    tables = [sample(inputs, *drawn)[:, places]
+              for (_, _, inputs), places in zip(groups, free, strict=True)]  # fmt: skip
+    names = [tuple(inputs.names[i] for i in places)
+             for (_, _, inputs), places in zip(groups, free, strict=True)]  # fmt: skip
+    with watched("runs", sum(map(len, tables))) as advance:
         evaluations = [
-            Evaluation(model, inputs.names, wanted(model, outcomes, slug),
-                       Options(cluster=cluster), advance)
-            for slug in slugs
+            Evaluation(question.model, own, question.columns(slug), Options(cluster=cluster),
+                       advance)
+            for (slug, _, _), own in zip(groups, names, strict=True)
         ]  # fmt: skip
-        label = repr([e.fingerprint for e in evaluations]) + repr((inputs.names, drawn))
+        sums = [float(table.sum()) for table in tables]
+        label = repr(([e.fingerprint for e in evaluations], names, sums, drawn))
         found = []
-        with kept(Journal(out, label + repr(float(table.sum())), resume)) as journal:
-            for slug, evaluation in zip(slugs, evaluations, strict=True):
-                found += prospects(model, outcomes, slug, belief, table, evaluation, journal)
+        with kept(Journal(out, label, resume)) as journal:
+            for (slug, belief, _), table, evaluation in zip(
+                groups, tables, evaluations, strict=True
+            ):
+                found += prospects(question, slug, belief, table, evaluation, journal)
     return found
 
 
 def _show(found: list[Prospect], before: list[float], shares: list[float]) -> None:
-    from bullbear.report.runway import about, line, lines
+    from bullbear.report.runway import about, answer, line, lines
 
+    say(wrapped(answer(found)))
+    say()
     for prospect in found:
         say(wrapped(line(prospect)))
     for prospect in found:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from bullbear.report import claims as claimed
 from bullbear.report.numbers import year
 
 if TYPE_CHECKING:
+    from bullbear.analysis.claims import Claims
     from bullbear.analysis.runway import Prospect, Share
     from bullbear.analysis.survival import Survival
 
@@ -19,19 +21,37 @@ def about(prospect: Prospect) -> str:
     """Of which runs a prospect is."""
     plain = BELIEFS[prospect.belief.removesuffix(KNOWN)]
     agreeing = ", draws that agree with what is known" if prospect.belief.endswith(KNOWN) else ""
-    return f"{prospect.scenario}, {plain}{agreeing} ({prospect.draws} draws)"
+    constants = f"{prospect.inputs} constant{'s' if prospect.inputs != 1 else ''}"
+    return f"{prospect.scenario}, {plain}{agreeing} ({prospect.draws} draws of {constants})"
 
 
 def line(prospect: Prospect) -> str:
-    """The answer in one sentence: events by the horizon, their medians, bull and bear."""
+    """A prospect in one sentence: events by the horizon, their medians, bull and bear."""
+    return f"{about(prospect)}: {'; '.join(_parts(prospect))}."
+
+
+def best(prospects: Sequence[Prospect]) -> Prospect:
+    """What is known best of the first scenario: its first belief, of draws that agree with the
+    known where that is told."""
+    first = prospects[0]
+    return next((p for p in prospects[1:2] if p.belief == first.belief + KNOWN), first)
+
+
+def answer(prospects: Sequence[Prospect]) -> str:
+    """The one sentence to quote."""
+    chosen = best(prospects)
+    parts = _parts(chosen)
+    return f"{parts[0].capitalize()}; {'; '.join(parts[1:])} ({about(chosen)})."
+
+
+def _parts(prospect: Prospect) -> list[str]:
     parts = []
     for name, curve in prospect.events.items():
         median = curve.quantile(0.5)
         middle = f"half by {year(round(median, 1))}" if median is not None else "fewer than half"
         parts.append(f"{name} before {year(curve.horizon)} in {curve.before(curve.horizon):.0%} "
                      f"({middle})")  # fmt: skip
-    parts += [f"{name} {share.value:.0%}" for name, share in prospect.outcomes.items()]
-    return f"{about(prospect)}: {'; '.join(parts)}."
+    return parts + [f"{name} {share.value:.0%}" for name, share in prospect.outcomes.items()]
 
 
 def spread(share: Share) -> str:
@@ -62,11 +82,15 @@ def _by(curve: Survival, share: float) -> str:
 
 def report(
     title: str, prospects: Sequence[Prospect], before: Sequence[float], shares: Sequence[float],
-    picture: str,
+    picture: str, claims: Claims | None,
 ) -> str:  # fmt: skip
-    """The report as Markdown, the answers in a line first; every number comes from the runs."""
-    text = [f"# Runway: {title}", "", *(f"- {line(prospect)}" for prospect in prospects), "",
+    """The report as Markdown, the answer in a sentence first; every number comes from the runs."""
+    text = [f"# Runway: {title}", "", answer(prospects), "",
+            *(f"- {line(prospect)}" for prospect in prospects), "",
             f"![{picture}]({picture})", ""]  # fmt: skip
+    if claims is not None:
+        chosen = best(prospects)
+        text += claimed.section(claims, chosen.claims, about(chosen))
     for prospect in prospects:
         text += [f"## {about(prospect)}", ""]
         text += [f"- {told}" for told in lines(prospect, before, shares)] + [""]
@@ -76,19 +100,22 @@ def report(
 
 
 def content(
-    prospects: Sequence[Prospect], before: Sequence[float], shares: Sequence[float]
-) -> dict[str, Any]:
+    prospects: Sequence[Prospect], before: Sequence[float], shares: Sequence[float],
+    claims: Claims | None,
+) -> dict[str, Any]:  # fmt: skip
     """The JSON object: the first prospect at the top, all of them under `prospects`."""
     each = [_one(prospect, before, shares) for prospect in prospects]
     top = {key: each[0][key] for key in ("events", "outcomes", "conditions")}
-    return {**top, "lines": [line(prospect) for prospect in prospects], "prospects": each}
+    said = [] if claims is None else claimed.content(claims, best(prospects).claims)
+    return {**top, "answer": answer(prospects), "lines": [line(p) for p in prospects],
+            "claims": said, "prospects": each}  # fmt: skip
 
 
 def _one(prospect: Prospect, before: Sequence[float], shares: Sequence[float]) -> dict[str, Any]:
     everything = {**prospect.conditions, **prospect.outcomes}
     return {
-        "scenario": prospect.scenario, "belief": prospect.belief, "draws": prospect.draws,
-        "failed": prospect.failed,
+        "scenario": prospect.scenario, "belief": prospect.belief,
+        "inputs": prospect.inputs, "draws": prospect.draws, "failed": prospect.failed,
         "events": {
             name: {
                 "p_before": {year(t): curve.before(t) for t in (*before, curve.horizon)},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bullbear.report.drawing import BAND_COLOURS, DPI, LINE_COLOURS, plain_style
-from bullbear.report.runway import about
+from bullbear.report.runway import KNOWN, about
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,39 +19,48 @@ if TYPE_CHECKING:
 NAME = "runway.png"
 _ROOM = 6
 """A narrower part of a bar [%] has no number."""
-_DASHES = ("-", (0, (4, 2)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 _COLOURS = {"bull": BAND_COLOURS[6], "neither": BAND_COLOURS[1], "bear": BAND_COLOURS[3]}
 
 
 def draw(prospects: Sequence[Prospect], title: str, start: float, folder: Path) -> None:
-    """Draw `runway.png`: a line for each event and prospect, below it a bar for each prospect."""
+    """Draw `runway.png`: a panel for each event, below them a bar for each prospect."""
     from matplotlib.figure import Figure
 
     outcomes = any(prospect.outcomes for prospect in prospects)
+    events = list(prospects[0].events)
     with plain_style():
-        high = 0.55 * len(prospects) + 0.8 if outcomes else 0.0
-        canvas = Figure(figsize=(8.0, 4.2 + 0.3 * len(prospects) + high), layout="constrained")
-        ratios = [4.2, high] if outcomes else [1.0]
-        grid = canvas.subplots(len(ratios), 1, squeeze=False, height_ratios=ratios)[:, 0]
-        _curves(grid[0], prospects, start)
+        high = 0.5 * len(prospects) + 0.6 if outcomes else 0.0
+        canvas = Figure(figsize=(8.5, 3.6 + 0.2 * len(prospects) + high), layout="constrained")
+        ratios = [3.6 + 0.2 * len(prospects), high] if outcomes else [1.0]
+        parts = canvas.subfigures(len(ratios), 1, squeeze=False, height_ratios=ratios)
+        panels = parts[0, 0].subplots(1, len(events), squeeze=False, sharey=True)[0]
+        for axes, event in zip(panels, events, strict=True):
+            _curves(axes, prospects, event, start)
+        panels[0].set_ylabel("share of draws [%]")
+        parts[0, 0].legend(*panels[0].get_legend_handles_labels(), fontsize=7.5,
+                           loc="outside upper left")  # fmt: skip
         if outcomes:
-            _bars(grid[1], prospects)
+            _bars(parts[1, 0].subplots(), prospects)
         canvas.suptitle(title, fontweight="bold")
         canvas.savefig(folder / NAME, dpi=DPI, metadata={"Software": None})
 
 
-def _curves(axes: Axes, prospects: Sequence[Prospect], start: float) -> None:
-    for number, prospect in enumerate(prospects):
-        for dash, (name, curve) in zip(_DASHES, prospect.events.items(), strict=False):
-            times = np.array([start, *curve.times, curve.horizon])
-            gone = np.array([0.0, *(1 - curve.alive), curve.before(curve.horizon)])
-            keep = times <= curve.horizon
-            axes.step(times[keep], 100 * gone[keep], where="post", linestyle=dash, linewidth=1.6,
-                      color=LINE_COLOURS[number % len(LINE_COLOURS)],
-                      label=f"{name}: {about(prospect)}")  # fmt: skip
+def _curves(axes: Axes, prospects: Sequence[Prospect], event: str, start: float) -> None:
+    """The share of draws in which an event has happened; of agreeing draws a dashed line."""
+    shown = list(dict.fromkeys((p.scenario, p.belief.removesuffix(KNOWN)) for p in prospects))
+    for prospect in prospects:
+        curve = prospect.events[event]
+        times = np.array([start, *curve.times, curve.horizon])
+        gone = np.array([0.0, *(1 - curve.alive), curve.before(curve.horizon)])
+        keep = times <= curve.horizon
+        known = prospect.belief.endswith(KNOWN)
+        number = shown.index((prospect.scenario, prospect.belief.removesuffix(KNOWN)))
+        axes.step(times[keep], 100 * gone[keep], where="post", linewidth=1.6,
+                  linestyle=(0, (4, 2)) if known else "-",
+                  color=LINE_COLOURS[number % len(LINE_COLOURS)],
+                  label=about(prospect))  # fmt: skip
     axes.set_ylim(0, 100)
-    axes.set_ylabel("share of draws [%]")
-    axes.legend(fontsize=7, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=1)
+    axes.set_title(event)
 
 
 def _bars(axes: Axes, prospects: Sequence[Prospect]) -> None:
