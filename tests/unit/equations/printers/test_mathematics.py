@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite")
 
-from bullbear.equations.printers.llvm import mathematics
+from bullbear.equations.printers.llvm import mathematics, tables
 from bullbear.equations.printers.llvm.ir import Shape
 from bullbear.equations.printers.llvm.machine import Library, Machine, host
 from bullbear.equations.printers.llvm.module import ATTRIBUTES
@@ -146,3 +146,18 @@ def test_special_values_are_those_of_ieee(name: str, widths: dict[int, Functions
         np.testing.assert_allclose(found, wanted, rtol=5e-16, atol=0)
         plain = ~np.isnan(wanted)
         np.testing.assert_array_equal(np.signbit(found[plain]), np.signbit(wanted[plain]))
+
+
+def test_tables_are_what_they_are_said_to_be() -> None:
+    with mpmath.workdps(60):
+        for j in range(16):
+            root = mpmath.mpf(2) ** (mpmath.mpf(j) / 16)
+            assert tables.ROOTS[j] == float(root)
+            assert tables.ROOTS_LOW[j] == float(root - tables.ROOTS[j])
+            share = mpmath.mpf(tables.SHARES[j])
+            log = -mpmath.log(share)
+            assert abs(tables.LOGS[j] + mpmath.mpf(tables.LOGS_LOW[j]) - log) < 1e-28
+            assert (tables.LOGS[j] * 2**43).is_integer()
+            ends = [share * (1 + mpmath.mpf(k) / 16) - 1 for k in (j, j + 1)]
+            assert max(map(abs, ends)) <= 2**-4
+            assert (tables.SHARES[j] * 32).is_integer()

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from bullbear.equations.printers.llvm.ir import Body, Truth, Vector, double
+from bullbear.equations.printers.llvm.ir import Body, Truth, Vector
+from bullbear.equations.printers.llvm.tables import constant_array, gather
 from bullbear.equations.program import LookupTable
 from bullbear.equations.scalar import MISSING
 
@@ -42,15 +43,10 @@ def global_arrays(tables: dict[int, LookupTable]) -> str:
         if len(table.x) > _SHORT:
             size = _padded(len(table.x))
             padding = [math.inf] * (size - len(table.x))
-            texts.append(_array(f"@x{index}", [*table.x.tolist(), *padding]))
-            texts.append(_array(f"@y{index}", table.y.tolist()))
-            texts.append(_array(f"@m{index}", [*slopes(table), 0.0]))
+            texts.append(constant_array(f"@x{index}", [*table.x.tolist(), *padding]))
+            texts.append(constant_array(f"@y{index}", table.y.tolist()))
+            texts.append(constant_array(f"@m{index}", [*slopes(table), 0.0]))
     return "\n".join(texts)
-
-
-def _array(name: str, values: list[float]) -> str:
-    items = ", ".join(f"double {double(value)}" for value in values)
-    return f"{name} = internal constant [{len(values)} x double] [{items}], align 64"
 
 
 def _padded(count: int) -> int:
@@ -72,7 +68,7 @@ def _lines(x: Vector, table: LookupTable, long: int | None, *, clamp: bool) -> V
             slope = beyond.select(ms[point], slope)
     else:
         place = _clipped(body, _bisect(x, len(xs), long, "ole"), len(xs) - 2)
-        left, low, slope = (_gather(body, f"@{a}{long}", place) for a in "xym")
+        left, low, slope = (gather(body, f"@{a}{long}", place) for a in "xym")
     value = low + slope * (x - left)
     if clamp:
         value = x.lt(xs[0]).select(ys[0], value)
@@ -103,7 +99,7 @@ def _stepwise_long(x: Vector, table: LookupTable, kind: str, index: int) -> Vect
         place = _clipped(x.body, _bisect(x, last + 1, index, "ole"), last)
     else:
         place = _not_before(x, table, index)
-    return _gather(x.body, f"@y{index}", place)
+    return gather(x.body, f"@y{index}", place)
 
 
 def _raw(x: Vector, table: LookupTable, long: int | None) -> Vector:
@@ -113,8 +109,8 @@ def _raw(x: Vector, table: LookupTable, long: int | None) -> Vector:
             value = x.eq(at).select(y, value)
         return value
     place = _not_before(x, table, long)
-    found = x.eq(_gather(x.body, f"@x{long}", place))
-    return found.select(_gather(x.body, f"@y{long}", place), MISSING)
+    found = x.eq(gather(x.body, f"@x{long}", place))
+    return found.select(gather(x.body, f"@y{long}", place), MISSING)
 
 
 def _not_before(x: Vector, table: LookupTable, index: int) -> str:
@@ -138,7 +134,7 @@ def _bisect(x: Vector, count: int, index: int, relation: str) -> str:
     place, half = "zeroinitializer", _padded(count) // 2
     while half:
         next_place = body.set(f"add {kind} {place}, {body.integer(half)}")
-        point = _gather(body, f"@x{index}", next_place)
+        point = gather(body, f"@x{index}", next_place)
         beyond: Truth = body.compare(relation, point, x)
         text = f"select {body.shape.truths} {beyond.name}, {kind} {next_place}, {kind} {place}"
         place = body.set(text)
@@ -152,14 +148,3 @@ def _clipped(body: Body, place: str, last: int) -> str:
     return body.set(
         f"select {body.shape.truths} {inside}, {kind} {place}, {kind} {body.integer(last)}"
     )
-
-
-def _gather(body: Body, array: str, place: str) -> Vector:
-    """One number per lane out of a constant array."""
-    shape, result = body.shape, "poison"
-    for lane in range(shape.width):
-        at = body.set(f"extractelement {shape.integers} {place}, i64 {lane}")
-        pointer = body.set(f"getelementptr double, ptr {array}, i64 {at}")
-        value = body.set(f"load double, ptr {pointer}")
-        result = body.set(f"insertelement {shape.vector} {result}, double {value}, i64 {lane}")
-    return Vector(body, result)

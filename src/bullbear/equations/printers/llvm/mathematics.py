@@ -1,10 +1,11 @@
 """Vector functions: exp, ln, power, sin, cos, tan, tanh, each to two units in the last place.
 
 Arguments are reduced exactly with fused multiply-adds (Muller et al. 2018, "Handbook of
-Floating-Point Arithmetic", chapter 11); the polynomials interpolate at Chebyshev points, made with
-60 digits and rounded.  No function branches on its argument, but for sin, cos and tan of numbers
-beyond a million, which the mathematics library does.  What has a value of its own at zero, infinity
-or below zero gets it from one instruction where the processor has it.
+Floating-Point Arithmetic", chapter 11) and tables; the polynomials have the least largest error,
+found by Remez' algorithm, or interpolate at Chebyshev points, made with 60 digits and rounded.  No
+function branches on its argument, but for sin, cos and tan of numbers beyond a million, which the
+mathematics library does.  What has a value of its own at zero, infinity or below zero gets it from
+one instruction where the processor has it.
 """
 
 from __future__ import annotations
@@ -14,39 +15,45 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bullbear.equations.printers.llvm import tables
 from bullbear.equations.printers.llvm.circular import cos, sin, tan
 from bullbear.equations.printers.llvm.ir import Body, Shape, Truth, Vector
 from bullbear.equations.printers.llvm.polynomials import MAGIC, MAGIC_BITS, polynomial, sum_error
 
 _LOG2E = float.fromhex("0x1.71547652b82fep+0")
+_MAGIC_16, _MAGIC_16_BITS = 1.5 * 2.0**48, 0x42F8000000000000  # leaves sixteenths
 _LN2 = (float.fromhex("0x1.62e42fefa39efp-1"), float.fromhex("0x1.abc9e3b39803fp-56"))
 # ln 2 in two parts, of which the first has so few bits that a whole number times it is exact
 _LN2_SHORT = (float.fromhex("0x1.62e42fefa2000p-1"), float.fromhex("0x1.9ef35793c7673p-41"))
-_SQRT_HALF = float.fromhex("0x1.6a09e667f3bcdp-1")
-_SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 # What the instruction `vfixupimm` puts for a class of numbers: 4 bits each, from the lowest on for
 # quiet and signalling NaN, 0, 1, -inf, inf, other negative and positive ones (Intel 64 and IA-32
 # Architectures Software Developer's Manual, volume 2); 0 keeps, 2 and 3 are NaN, 4 is -inf, 5 inf,
 # 10 one.
-_FIXUP_LN, _FIXUP_SIZE = 0x03530422, 0x00500422
+_FIXUP_LN, _FIXUP_SIZE = 0x03530422, 0x00550422
 _FIXUP_POWER, _FIXUP_ROOT, _FIXUP_ONE = 0x0000A000, 0x0300A000, 0xAAAAAAAA
-_THIRD = (float.fromhex("0x1.5555555555555p-2"), float.fromhex("0x1.5555555555555p-56"))
 
-# (exp r - 1 - r) / r² for |r| up to ln 2 / 2
+# (exp r - 1 - r) / r² for |r| up to ln 2 / 32
+_EXP_NEAR = (
+    0.5000000000000006, 0.1666666666441785, 0.04166666665965538, 0.008333471923744123,
+    0.001388912901629112,
+)  # fmt: skip
+# the same for |r| up to ln 2 / 2
 _EXP = (
     0.5, 0.1666666666666667, 0.04166666666666667, 0.008333333333326084, 0.0013888888888883711,
     0.0001984126987500228, 2.480158732567746e-05, 2.755725517000089e-06, 2.755727347871858e-07,
     2.5105312729622103e-08, 2.09147553258932e-09,
 )  # fmt: skip
-# (ln((1 + s) / (1 - s)) / s - 2) / s² over s²
+# (ln(1 + r) - r) / r² for r from -19/512 to 1/16
 _LN = (
-    0.666666666666667, 0.3999999999989827, 0.2857142862653362, 0.22222211043776857,
-    0.18182895750119193, 0.1533150161114533, 0.1461916613488797,
+    -0.49999999999999867, 0.3333333333335186, -0.25000000001232625, 0.1999999993148852,
+    -0.1666666352207617, 0.1428577696819359, -0.1250308852134541, 0.11107053195898814,
+    -0.08982984374383285,
 )  # fmt: skip
-# (((ln((1 + s) / (1 - s)) / (2 s) - 1) / s² - 1/3) / s² over s²
+# (ln(1 + r) - r + r²/2) / r³ there, times -2
 _LN_TAIL = (
-    0.2, 0.14285714285714687, 0.11111111110824638, 0.09090909168444662, 0.07692297401386,
-    0.06667406686843506, 0.058530020640084085, 0.058628022682377066,
+    -0.6666666666666664, 0.4999999999999959, -0.40000000000192366, 0.3333333333639964,
+    -0.28571428210935334, 0.24999992699274637, -0.22222470081181874, 0.2000669275538204,
+    -0.18147794641808612, 0.14615659642402132,
 )  # fmt: skip
 _INTRINSICS = {"fma": 3, "sqrt": 1, "fabs": 1, "trunc": 1, "copysign": 2}
 LIBRARY = {"asin": 1, "acos": 1, "atan": 1, "sinh": 1, "cosh": 1, "sin": 1, "cos": 1, "tan": 1,
@@ -60,9 +67,16 @@ LIBRARY = {"asin": 1, "acos": 1, "atan": 1, "sinh": 1, "cosh": 1, "sin": 1, "cos
 def exp(x: Vector) -> Vector:
     """e to the x."""
     x = _limited(x, -750.0, 715.0)
-    rest, whole, shifted = _reduced(x)
-    rest = whole.fma(-_LN2[1], rest)
-    return _scaled(1.0 + _exp_tail(rest), whole, shifted)
+    shifted = x.fma(_LOG2E, _MAGIC_16)
+    whole = shifted - _MAGIC_16
+    rest = whole.fma(-_LN2[1], whole.fma(-_LN2[0], x))
+    root = tables.pick("roots", x.body, shifted.bits())
+    return _scaled(root.fma(_exp_near(rest), root), whole, _sixteenths(shifted))
+
+
+def _exp_near(r: Vector) -> Vector:
+    """exp r - 1 for |r| up to ln 2 / 32."""
+    return (r * r).fma(polynomial(r, _EXP_NEAR), r)
 
 
 def _limited(x: Vector, low: float, high: float) -> Vector:
@@ -78,13 +92,28 @@ def _reduced(x: Vector) -> tuple[Vector, Vector, Vector]:
     return whole.fma(-_LN2[0], x), whole, shifted
 
 
-def _exp_tail(r: Vector) -> Vector:
-    """exp r - 1 for |r| up to ln 2 / 2."""
-    return (r * r).fma(polynomial(r, _EXP), r)
+def _sixteenths(shifted: Vector) -> str:
+    """The whole number below the sixteenths in the last bits of a double, as integers."""
+    body, kind = shifted.body, shifted.body.shape.integers
+    if body.shape.scalef:
+        return ""
+    power = body.set(f"sub {kind} {shifted.bits()}, {body.integer(_MAGIC_16_BITS)}")
+    return body.set(f"ashr {kind} {power}, {body.integer(4)}")
 
 
-def _scaled(x: Vector, whole: Vector, shifted: Vector) -> Vector:
-    """x times two to the power `whole`, rounded once, also where it is subnormal."""
+def _units(shifted: Vector) -> str:
+    """The whole number in the last bits of a double, as integers."""
+    body = shifted.body
+    if body.shape.scalef:
+        return ""
+    return body.set(f"sub {body.shape.integers} {shifted.bits()}, {body.integer(MAGIC_BITS)}")
+
+
+def _scaled(x: Vector, whole: Vector, power: str) -> Vector:
+    """x times two to the whole number not above `whole`, rounded once, also where it is subnormal.
+
+    `power` is the same as integers, where the processor needs it.
+    """
     body, shape = x.body, x.body.shape
     if shape.scalef:
         vector = shape.vector
@@ -94,7 +123,6 @@ def _scaled(x: Vector, whole: Vector, shifted: Vector) -> Vector:
         )
         return Vector(body, body.set(text))
     kind = shape.integers
-    power = body.set(f"sub {kind} {shifted.bits()}, {body.integer(MAGIC_BITS)}")
     first = body.set(f"ashr {kind} {power}, {body.integer(1)}")
     second = body.set(f"sub {kind} {power}, {first}")
     for part in (first, second):
@@ -106,33 +134,34 @@ def _scaled(x: Vector, whole: Vector, shifted: Vector) -> Vector:
 # -- logarithm and power ------------------------------------------------------------------------
 
 
-def _split(x: Vector) -> tuple[Vector, Vector]:
-    """A positive x as (1 + f) · 2^k with 1 + f between the roots of 1/2 and 2: f and k."""
+def _split(x: Vector) -> tuple[Vector, Vector, str]:
+    """|x| as m · 2^k with m from 1 to 2: m, k, and the first four bits of m as integers."""
     body, kind = x.body, x.body.shape.integers
     if body.shape.scalef:
-        mantissa, k = _mantissa_and_exponent(x)
-        above_root = mantissa.ge(2.0 * _SQRT_HALF)
-        mantissa = above_root.select(mantissa * 0.5, mantissa)
-        return mantissa - 1.0, above_root.select(k + 1.0, k)
-    tiny = x.lt(2.0**-1022)
-    bits = tiny.select(x * 2.0**54, x).bits()
-    above = body.set(f"sub {kind} {bits}, {body.integer(_SQRT_HALF_BITS)}")
-    power = body.set(f"ashr {kind} {above}, {body.integer(52)}")
-    moved = body.set(f"shl {kind} {power}, {body.integer(52)}")
-    fraction = Vector.of_bits(body, body.set(f"sub {kind} {bits}, {moved}"))
+        m, k = _mantissa_and_exponent(x)
+        return m, k, body.set(f"lshr {kind} {m.bits()}, {body.integer(48)}")
+    size = x.call("fabs")
+    tiny = size.lt(2.0**-1022)
+    bits = tiny.select(size * 2.0**54, size).bits()
+    power = body.set(f"lshr {kind} {bits}, {body.integer(52)}")
+    fraction = body.set(f"and {kind} {bits}, {body.integer((1 << 52) - 1)}")
+    m = Vector.of_bits(body, body.set(f"or {kind} {fraction}, {body.integer(1023 << 52)}"))
     shifted = body.set(f"add {kind} {power}, {body.integer(MAGIC_BITS)}")
-    k = Vector.of_bits(body, shifted) - tiny.select(MAGIC + 54.0, MAGIC)
-    return fraction - 1.0, k
+    k = Vector.of_bits(body, shifted) - tiny.select(MAGIC + 1077.0, MAGIC + 1023.0)
+    return m, k, body.set(f"lshr {kind} {fraction}, {body.integer(48)}")
+
+
+def _reduced_logarithm(x: Vector) -> tuple[Vector, Vector, Vector]:
+    """ln |x| as a + b + ln(1 + r): a and r exact, b what is left of a."""
+    m, k, index = _split(x)
+    share, log, low = (tables.pick(name, x.body, index) for name in ("shares", "logs", "logs_low"))
+    return k.fma(_LN2_SHORT[0], log), k.fma(_LN2_SHORT[1], low), m.fma(share, -1.0)
 
 
 def ln(x: Vector) -> Vector:
     """The natural logarithm."""
-    f, k = _split(x)
-    s = f / (f + 2.0)
-    z = s * s
-    half = 0.5 * (f * f)
-    inner = s.fma(half + z * polynomial(z, _LN), k * _LN2_SHORT[1])
-    value = k.fma(_LN2_SHORT[0], f - (half - inner))
+    a, b, r = _reduced_logarithm(x)
+    value = a + (r + (r * r).fma(polynomial(r, _LN), b))
     if x.body.shape.scalef:
         return _fixed_up(value, x, x.body.integer(_FIXUP_LN))
     value = x.eq(math.inf).select(math.inf, value)
@@ -140,28 +169,17 @@ def ln(x: Vector) -> Vector:
 
 
 def _ln_twice(x: Vector) -> tuple[Vector, Vector]:
-    """ln x of a positive x as a sum of two doubles, to about 2^-65."""
-    f, k = _split(x)
-    d = f + 2.0
-    d_low = f - (d - 2.0)
-    r = 1.0 / d
-    s = f * r
-    s_low = ((-s).fma(d, f) - s * d_low) * r
-    z = s * s
-    z_low = s.fma(s, -z) + 2.0 * (s * s_low)
-    tail = z * polynomial(z, _LN_TAIL)
-    w = tail + _THIRD[0]
-    w_low = (tail - (w - _THIRD[0])) + _THIRD[1]
-    p = z * w
-    p_low = z.fma(w, -p) + z.fma(w_low, z_low * w)
-    q = s * p
-    q_low = s.fma(p, -q) + s.fma(p_low, s_low * p)
-    t = s + q
-    t_low = ((s - t) + q) + (s_low + q_low)
-    whole = k * _LN2_SHORT[0]
-    twice = t + t
-    high = whole + twice
-    low = ((whole - high) + twice) + k.fma(_LN2_SHORT[1], t_low + t_low)
+    """ln |x| as a sum of two doubles, to about 2^-62."""
+    a, b, r = _reduced_logarithm(x)
+    sum_ = a + r
+    sum_low = (a - sum_) + r
+    half = r * -0.5
+    square = half * r  # -r²/2
+    square_low = half.fma(r, -square)
+    high = sum_ + square
+    high_low = (sum_ - high) + square
+    rest = (sum_low + high_low) + (square_low + b)
+    low = (square * r).fma(polynomial(r, _LN_TAIL), rest)
     total = high + low
     return total, (high - total) + low
 
@@ -217,10 +235,10 @@ def power(x: Vector, y: Vector) -> Vector:
 
 def logarithm_of_size(x: Vector) -> tuple[Vector, Vector]:
     """ln |x| as a sum of two doubles; infinite numbers and not-a-number are in the first."""
-    size = x.call("fabs")
-    high, low = _ln_twice(size)
+    high, low = _ln_twice(x)
     if x.body.shape.scalef:
-        return _fixed_up(high, size, x.body.integer(_FIXUP_SIZE)), low
+        return _fixed_up(high, x, x.body.integer(_FIXUP_SIZE)), low
+    size = x.call("fabs")
     high = size.lt(math.inf).select(high, size)
     return size.eq(0.0).select(-math.inf, high), low
 
@@ -230,11 +248,15 @@ def power_of_logarithm(x: Vector, logarithm: tuple[Vector, Vector], exponent: Ex
     (high, low), y = logarithm, exponent.y
     p = y * high
     p_low = y.fma(high, -p) + y * low
-    p_low = p_low.call("fabs").lt(800.0).select(p_low, 0.0)
+    p_low = p_low.lt(1.0).select(p_low, 1.0)  # not-a-number too, which it is where p is infinite
+    p_low = p_low.gt(-1.0).select(p_low, -1.0)
     p = _limited(p, -800.0, 800.0)
-    rest, whole, shifted = _reduced(p)
-    rest = rest + whole.fma(-_LN2[1], p_low)
-    value = _scaled(1.0 + _exp_tail(rest), whole, shifted)
+    shifted = p.fma(_LOG2E, _MAGIC_16)
+    whole = shifted - _MAGIC_16
+    rest = whole.fma(-_LN2[0], p) + whole.fma(-_LN2[1], p_low)
+    near, near_low = (tables.pick(name, x.body, shifted.bits()) for name in ("roots", "roots_low"))
+    value = near + near.fma(_exp_near(rest), near_low)
+    value = _scaled(value, whole, _sixteenths(shifted))
     # signs and roots of negative numbers
     body, kind = x.body, x.body.shape.integers
     sign = body.set(f"and {kind} {x.bits()}, {exponent.odd}")
@@ -253,12 +275,12 @@ def power_of_logarithm(x: Vector, logarithm: tuple[Vector, Vector], exponent: Ex
 
 
 def _mantissa_and_exponent(x: Vector) -> tuple[Vector, Vector]:
-    """x as m · 2^e with m from 1 to 2, of positive numbers, subnormal ones too."""
+    """|x| as m · 2^e with m from 1 to 2, of subnormal numbers too."""
     body, vector = x.body, x.body.shape.vector
     rest = f"{vector} zeroinitializer, i8 -1, i32 4)"
     head = f"call {vector} @llvm.x86.avx512.mask"
     return (
-        Vector(body, body.set(f"{head}.getmant.pd.512({vector} {x.name}, i32 0, {rest}")),
+        Vector(body, body.set(f"{head}.getmant.pd.512({vector} {x.name}, i32 4, {rest}")),
         Vector(body, body.set(f"{head}.getexp.pd.512({vector} {x.name}, {rest}")),
     )
 
@@ -282,6 +304,7 @@ def tanh(x: Vector) -> Vector:
     body = x.body
     double_x = _limited(x + x, -44.0, 44.0)
     rest, whole, shifted = _reduced(double_x)
+    power = _units(shifted)
     low = whole * _LN2[1]
     r = rest - low
     r_low = (rest - r) - low
@@ -290,7 +313,7 @@ def tanh(x: Vector) -> Vector:
     rest = ((1.0 - about) + r) + tail
     total = about + rest
     rest = (about - total) + rest
-    high, low = (_scaled(part, whole, shifted) for part in (total, rest))
+    high, low = (_scaled(part, whole, power) for part in (total, rest))
     top = high - 1.0
     top_low = sum_error(high, -1.0, top) + low
     bottom = high + 1.0
@@ -307,7 +330,7 @@ FUNCTIONS = {"exp": exp, "ln": ln, "sin": sin, "cos": cos, "tan": tan, "tanh": t
 
 def definitions(shape: Shape, names: Sequence[str]) -> str:
     """LLVM functions `@bb.NAME` for the names asked for; `pow` has two arguments."""
-    texts = []
+    texts = [tables.definitions(shape)]
     for name in names:
         body = Body(shape)
         arguments = ["%x", "%y"][: 2 if name == "pow" else 1]
@@ -338,5 +361,7 @@ def declarations(shape: Shape) -> str:
             f"{head}.getexp.pd.512({vector}, {vector}, i8, i32 immarg)",
             f"{head}.fixupimm.pd.512({vector}, {vector}, {shape.integers}, i32 immarg, i8, "
             "i32 immarg)",
+            f"declare {vector} @llvm.x86.avx512.vpermi2var.pd.512({vector}, {shape.integers}, "
+            f"{vector})",
         ]
     return "\n".join(texts) + "\n"
