@@ -79,6 +79,17 @@ class Body:
         place = self.set(f"getelementptr {self.shape.vector}, ptr {base}, i64 {slot}")
         self.line(f"store {self.shape.vector} {value.name}, ptr {place}, align 64")
 
+    def load_same(self, base: str, slot: int) -> Vector:
+        """The number in a slot behind the pointer `base`, in all lanes."""
+        place = self.set(f"getelementptr double, ptr {base}, i64 {slot}")
+        return self.splat(self.set(f"load double, ptr {place}"))
+
+    def store_first(self, value: Vector, base: str, slot: int) -> None:
+        """The number of the first lane into a slot behind the pointer `base`."""
+        first = self.set(f"extractelement {self.shape.vector} {value.name}, i64 0")
+        place = self.set(f"getelementptr double, ptr {base}, i64 {slot}")
+        self.line(f"store double {first}, ptr {place}")
+
     def splat(self, scalar: str) -> Vector:
         """All lanes the same scalar double."""
         vector = self.shape.vector

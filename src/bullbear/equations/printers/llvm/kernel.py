@@ -16,14 +16,13 @@ from bullbear.equations.printers.llvm.watches import Watches, time_at, word
 ARGUMENTS = (
     "params",  # constants, (group, parameter, lane)
     "controls",  # initial time, final time, time step, saveper
-    "table",  # statements of time, (step · stages, slot of w)
-    "times",  # a function for the statements of time that differ between draws, or null
-    "d", "w", "s", "r", "o",  # the workspace
+    "table", "slots",  # statements of time, (step · stages, slot), and how many slots
+    "d", "s", "r", "o",  # the workspace
     "b",  # scratch vectors
     "history",  # what entered ring buffers, (buffer, step, lane)
     "groups", "steps", "draws",  # how many; the last group may have empty lanes
     "saves",  # row of the results for every step, or -1
-    "save",  # a function for rates and outputs
+    "times", "step", "save",  # functions: a row of the table; rates; rates and outputs
     "chosen", "width",  # which of those outputs are wanted, and how many
     "out",  # results, (draw, row, output)
     "rows",  # how many rows
@@ -33,8 +32,7 @@ ARGUMENTS = (
 )  # fmt: skip
 STAGES = {"euler": 1, "rk4": 3}
 """Times at which a step is looked at."""
-_CALLED = ("prepare", "times", "step")  # `save` is told by its address
-_WORDS = frozenset({"groups", "steps", "draws", "width", "rows"})
+_WORDS = frozenset({"slots", "groups", "steps", "draws", "width", "rows"})
 
 
 class Kernel(Watches):
@@ -52,37 +50,11 @@ class Kernel(Watches):
         self.scratch = self.kept + 4 * self.count
 
     def text(self) -> str:
-        declared = [f"declare void @{name}({SIGNATURES[name]})" for name in _CALLED]
-        functions = [self._fill(), self._copy(), self._tabulate(), *map(self._run, STAGES)]
-        return "\n".join([*declared, *functions, declarations(self.shape), ATTRIBUTES])
+        declared = f"declare void @prepare({SIGNATURES['prepare']})"
+        functions = [self._copy(), self._tabulate(), *map(self._run, STAGES)]
+        return "\n".join([declared, *functions, declarations(self.shape), ATTRIBUTES])
 
     # -- small functions ------------------------------------------------------------------------
-
-    def _fill(self) -> str:
-        """`fill(d, w, row, f, t, h)`: slots of `w` from a row of the table, then from `f`."""
-        vector, slots = self.shape.vector, len(self.layout.times)
-        body = Body(self.shape)
-        body.line("br label %loop")
-        body.label("loop")
-        body.line("%i = phi i64 [ 0, %entry ], [ %j, %loop ]")
-        place = body.set("getelementptr double, ptr %row, i64 %i")
-        value = body.splat(body.set(f"load double, ptr {place}"))
-        target = body.set(f"getelementptr {vector}, ptr %w, i64 %i")
-        body.line(f"store {vector} {value.name}, ptr {target}, align 64")
-        body.line("%j = add i64 %i, 1")
-        body.line(f"%more = icmp slt i64 %j, {slots}")
-        body.line("br i1 %more, label %loop, label %own")
-        body.label("own")
-        body.line("%some = icmp ne ptr %f, null")
-        body.line("br i1 %some, label %call, label %end")
-        body.label("call")
-        body.line("call void %f(ptr %d, ptr %w, double %t, double %h)")
-        body.line("br label %end")
-        body.label("end")
-        head = "ptr %d, ptr %w, ptr %row, ptr %f, double %t, double %h"
-        if not slots:  # nothing depends on time alone
-            return _function("fill", head, [])
-        return _function("fill", head, body.lines)
 
     def _copy(self) -> str:
         """`copy(o, chosen, width, out, lanes, stride)`: wanted outputs of each lane's draw."""
@@ -130,13 +102,8 @@ end:"""
         twice = body.set("mul i64 %k, 2")
         t, h = (body.set(f"load double, ptr {word(body, a['history'], twice, extra)}")
                 for extra in (0, 1))  # fmt: skip
-        body.line(f"call void @times(ptr {a['d']}, ptr {a['w']}, double {t}, double {h})")
-        slots = len(self.layout.times)
-        start = body.set(f"mul i64 %k, {slots}")
-        for slot in range(slots):
-            value = body.load(a["w"], slot)
-            first = body.set(f"extractelement {self.shape.vector} {value.name}, i64 0")
-            body.line(f"store double {first}, ptr {word(body, a['table'], start, slot)}")
+        row = self._row(body, a, "%k")
+        body.line(f"call void {a['times']}(ptr {a['d']}, ptr {row}, double {t}, double {h})")
         body.line("%k1 = add i64 %k, 1")
         body.line(f"%more = icmp slt i64 %k1, {a['steps']}")
         body.line("br i1 %more, label %loop, label %end")
@@ -157,9 +124,10 @@ end:"""
         body.label("step")
         body.line("%k = phi i64 [ 0, %group ], [ %k1, %advanced ]")
         t = time_at(body, a, "%k")
-        row = body.set(f"mul i64 %k, {STAGES[method] * len(self.layout.times)}")
-        self._call_fill(body, a, row, 0, t, t)
-        self._look(body, a, t)
+        rows = [body.set(f"mul i64 %k, {STAGES[method]}")]
+        rows += [body.set(f"add i64 {rows[0]}, {stage}") for stage in range(1, STAGES[method])]
+        rows = [self._row(body, a, row) for row in rows]
+        self._look(body, a, t, rows[0])
         self.watch(body, a, t)
         self.guard(body, a)
         body.line(f"%last = icmp eq i64 %k, {a['steps']}")
@@ -168,7 +136,7 @@ end:"""
         if method == "euler":
             self._euler(body, a)
         else:
-            self._rk4(body, a, t, row)
+            self._rk4(body, a, t, rows)
         self._move_discrete(body, a)
         body.line("br label %advanced")
         body.label("advanced")
@@ -209,22 +177,26 @@ end:"""
             return body.constant(float(node.data))  # type: ignore[arg-type]
         return body.load(a["d"], self.layout.draws[statement])
 
-    def _look(self, body: Body, a: dict[str, str], t: str) -> None:
+    def _row(self, body: Body, a: dict[str, str], number: str) -> str:
+        """A pointer to a row of the table."""
+        return word(body, a["table"], body.set(f"mul i64 {number}, {a['slots']}"), 0)
+
+    def _look(self, body: Body, a: dict[str, str], t: str, row: str) -> None:
         """Rates at the step's start; wanted outputs are handed over where they are to be saved."""
         place = body.set(f"getelementptr i64, ptr {a['saves']}, i64 %k")
-        body.line(f"%row = load i64, ptr {place}")
-        body.line("%wanted = icmp sge i64 %row, 0")
+        body.line(f"%saved_row = load i64, ptr {place}")
+        body.line("%wanted = icmp sge i64 %saved_row, 0")
         body.line("br i1 %wanted, label %save, label %plain")
         body.label("plain")
-        self._call_step(body, a, t, t)
+        self._call_step(body, a, row, t, t)
         body.line("br label %saved")
         body.label("save")
-        body.line(f"call void {a['save']}(ptr {a['d']}, ptr {a['w']}, ptr {a['s']}, ptr {a['r']}, "
+        body.line(f"call void {a['save']}(ptr {a['d']}, ptr {row}, ptr {a['s']}, ptr {a['r']}, "
                   f"ptr {a['o']}, double {t}, double {t})")  # fmt: skip
         stride = body.set(f"mul i64 {a['rows']}, {a['width']}")
         draw = body.set(f"mul i64 %g, {self.shape.width}")
         jump = body.set(f"mul i64 {draw}, {stride}")
-        inside = body.set(f"mul i64 %row, {a['width']}")
+        inside = body.set(f"mul i64 %saved_row, {a['width']}")
         at = body.set(f"add i64 {jump}, {inside}")
         out = body.set(f"getelementptr double, ptr {a['out']}, i64 {at}")
         left = body.set(f"sub i64 {a['draws']}, {draw}")
@@ -235,15 +207,8 @@ end:"""
         body.line("br label %saved")
         body.label("saved")
 
-    def _call_fill(
-        self, body: Body, a: dict[str, str], row: str, stage: int, t: str, h: str
-    ) -> None:
-        place = word(body, a["table"], row, stage * len(self.layout.times))
-        body.line(f"call void @fill(ptr {a['d']}, ptr {a['w']}, ptr {place}, ptr {a['times']}, "
-                  f"double {t}, double {h})")  # fmt: skip
-
-    def _call_step(self, body: Body, a: dict[str, str], t: str, h: str) -> None:
-        body.line(f"call void @step(ptr {a['d']}, ptr {a['w']}, ptr {a['s']}, ptr {a['r']}, "
+    def _call_step(self, body: Body, a: dict[str, str], row: str, t: str, h: str) -> None:
+        body.line(f"call void {a['step']}(ptr {a['d']}, ptr {row}, ptr {a['s']}, ptr {a['r']}, "
                   f"double {t}, double {h})")  # fmt: skip
 
     # -- methods --------------------------------------------------------------------------------
@@ -254,7 +219,7 @@ end:"""
             moved = body.load(a["s"], i) + dt * body.load(a["r"], i)
             body.store(moved, a["s"], i)
 
-    def _rk4(self, body: Body, a: dict[str, str], t: str, row: str) -> None:
+    def _rk4(self, body: Body, a: dict[str, str], t: str, rows: Sequence[str]) -> None:
         """The classical fourth-order step; events stay as they are at its start."""
         dt = a["dt"]
         half, sixth = (body.set(f"fdiv double {dt}, {n}") for n in ("2.0", "6.0"))
@@ -272,13 +237,11 @@ end:"""
                 body.store(at, a["s"], i)
 
         reach(half, one)
-        self._call_fill(body, a, row, 1, middle, t)
-        self._call_step(body, a, middle, t)
+        self._call_step(body, a, rows[1], middle, t)
         reach(half, two)
-        self._call_step(body, a, middle, t)
+        self._call_step(body, a, rows[1], middle, t)
         reach(dt, three)
-        self._call_fill(body, a, row, 2, end, t)
-        self._call_step(body, a, end, t)
+        self._call_step(body, a, rows[2], end, t)
         for i in self.moving:
             b, c, d = (body.load(a["b"], kept + i) for kept in (one, two, three))
             total = b + 2.0 * (c + d) + body.load(a["r"], i)

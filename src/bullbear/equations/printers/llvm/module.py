@@ -1,8 +1,10 @@
 """A program as one module of LLVM: what is worked out once per draw, per time, per step.
 
 All draws of a group, one per lane, go through the whole run together.  Their numbers stand in a
-workspace of vectors: `d` what depends on constants alone, `w` what depends on time, `s` states,
-`r` rates and watched statements, `o` outputs.
+workspace of vectors: `d` what depends on constants alone, `s` states, `r` rates and watched
+statements, `o` outputs.  What depends on time and is the same for all draws stands in a table with
+a row of numbers for every time; what depends on time and differs is worked out in every step, among
+the rates, where it costs least.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from functools import cached_property
 from bullbear.equations.printers.llvm import mathematics
 from bullbear.equations.printers.llvm.ir import Body, Shape, Vector
 from bullbear.equations.printers.llvm.lookups import global_arrays
-from bullbear.equations.printers.llvm.statements import KNOWN, Leaf, Statements
+from bullbear.equations.printers.llvm.statements import KNOWN, Leaf, Place, Statements
 from bullbear.equations.program import CONTROLS, Level, Node, Program
 
 ATTRIBUTES = (
@@ -25,9 +27,10 @@ ATTRIBUTES = (
 
 SIGNATURES = {
     "prepare": "ptr %p, ptr %c, ptr %d, ptr %s",
-    "times": "ptr %d, ptr %w, double %t, double %h",
-    "step": "ptr noalias %d, ptr noalias %w, ptr noalias %s, ptr noalias %r, double %t, double %h",
-    "save": "ptr noalias %d, ptr noalias %w, ptr noalias %s, ptr noalias %r, ptr noalias %o, "
+    "times": "ptr %d, ptr %row, double %t, double %h",
+    "step": "ptr noalias %d, ptr noalias %row, ptr noalias %s, ptr noalias %r, double %t, "
+    "double %h",
+    "save": "ptr noalias %d, ptr noalias %row, ptr noalias %s, ptr noalias %r, ptr noalias %o, "
     "double %t, double %h",
 }
 
@@ -65,12 +68,20 @@ class Layout:
     @cached_property
     def draws(self) -> dict[int, int]:
         """Statements of a draw that others read while it runs -> slot in `d`."""
-        return _numbered(self._frontier(Level.DRAW, [*self.rates, *self.outputs, *self.delays]))
+        levels = self.program.levels
+        known = [level <= Level.DRAW for level in levels]
+        found = self._frontier(known, [*self.rates, *self.outputs, *self.delays])
+        return _numbered(found)
 
-    @cached_property
-    def times(self) -> dict[int, int]:
-        """Statements of time that the step reads -> slot in `w`."""
-        return _numbered(self._frontier(Level.TIME, self.rates))
+    def times(self, moved: frozenset[int]) -> dict[int, int]:
+        """Statements of time that the step reads, the same for all draws -> place in a row.
+
+        `moved` are those that differ between draws.
+        """
+        levels = self.program.levels
+        known = [level <= Level.TIME and i not in moved for i, level in enumerate(levels)]
+        found = self._frontier(known, self.rates)
+        return _numbered([i for i in found if levels[i] == Level.TIME])
 
     @cached_property
     def exponents(self) -> dict[int, int]:
@@ -88,17 +99,16 @@ class Layout:
         """How many slots `d` has."""
         return len(self.draws) + 3 * len(self.exponents)
 
-    def _frontier(self, level: Level, roots: Sequence[int]) -> list[int]:
-        """Statements up to a level that higher ones, or nobody but the roots, read."""
-        levels, nodes = self.program.levels, self.program.nodes
-        found = {root for root in roots if levels[root] <= level}
+    def _frontier(self, known: Sequence[bool], roots: Sequence[int]) -> list[int]:
+        """Statements among the known that others, or nobody but the roots, read."""
+        nodes = self.program.nodes
+        found = {root for root in roots if known[root]}
         for index in self.program.needed(roots):
-            if levels[index] > level:
-                found.update(a for a in nodes[index].args if levels[a] <= level)
-        least = Level.TIME if level == Level.TIME else Level.CONSTANT
-        return sorted(i for i in found if levels[i] >= least and nodes[i].op not in _IMMEDIATE)
+            if not known[index]:
+                found.update(a for a in nodes[index].args if known[a])
+        return sorted(i for i in found if nodes[i].op not in _IMMEDIATE)
 
-    def moved_by(self, places: Iterable[int]) -> list[int]:
+    def moved_by(self, places: Iterable[int]) -> frozenset[int]:
         """Statements of time that depend on any of the parameters at `places`."""
         wanted, nodes = set(places), self.program.nodes
         moved = [False] * len(nodes)
@@ -106,7 +116,9 @@ class Layout:
             moved[index] = (node.op == "param" and node.data in wanted) or any(
                 moved[a] for a in node.args
             )
-        return [index for index in self.times if moved[index]]
+        levels = self.program.levels
+        inside = self.program.needed(self.rates)
+        return frozenset(i for i in inside if moved[i] and levels[i] == Level.TIME)
 
 
 _IMMEDIATE = frozenset({"const", "time", "held"})
@@ -147,27 +159,30 @@ class Module:
             body.store(statements.value(statement), "%s", slot)
         self._add("prepare", SIGNATURES["prepare"], body, statements)
 
-    def times(self, name: str, wanted: Iterable[int]) -> None:
-        """`times(d, w, t, h)`: slots of `w` for the statements that are wanted."""
+    def times(self, name: str, moved: frozenset[int]) -> None:
+        """`times(d, row, t, h)`: a row of the table, from the draw in the first lane."""
         body = Body(self.shape)
         statements = self._statements(body, self._drawn())
-        chosen = list(wanted)
-        statements.write(chosen)
-        for statement in chosen:
-            body.store(statements.value(statement), "%w", self.layout.times[statement])
+        wanted = self.layout.times(moved)
+        statements.write(wanted)
+        for statement, slot in wanted.items():
+            body.store_first(statements.value(statement), "%row", slot)
         self._add(name, SIGNATURES["times"], body, statements)
 
-    def step(self) -> None:
-        """`step(d, w, s, r, t, h)`: rates and watched statements."""
-        self._rates_and("step", SIGNATURES["step"], ())
+    def step(self, name: str, moved: frozenset[int]) -> None:
+        """`step(d, row, s, r, t, h)`: rates and watched statements."""
+        self._rates_and(name, SIGNATURES["step"], moved, ())
 
-    def save(self, name: str, outputs: Sequence[int]) -> None:
-        """`save(d, w, s, r, o, t, h)`: what `step` gives, and in `o` the outputs in this order."""
-        self._rates_and(name, SIGNATURES["save"], outputs)
+    def save(self, name: str, moved: frozenset[int], outputs: Sequence[int]) -> None:
+        """`save(d, row, s, r, o, t, h)`: what `step` gives, and in `o` outputs in this order."""
+        self._rates_and(name, SIGNATURES["save"], moved, outputs)
 
-    def _rates_and(self, name: str, arguments: str, outputs: Sequence[int]) -> None:
+    def _rates_and(
+        self, name: str, arguments: str, moved: frozenset[int], outputs: Sequence[int]
+    ) -> None:
         body = Body(self.shape)
-        stored = self._drawn() | {i: ("%w", slot) for i, slot in self.layout.times.items()}
+        rows = self.layout.times(moved)
+        stored = self._drawn() | {i: Place("%row", slot, same=True) for i, slot in rows.items()}
         statements = self._statements(body, stored)
         statements.write([*self.layout.rates, *outputs])
         for base, roots in (("%r", self.layout.rates), ("%o", outputs)):
@@ -190,12 +205,12 @@ class Module:
         lines = "\n".join([*body.lines, "  ret void"])
         self.texts.append(f"define void @{name}({arguments}) #0 {{\n{lines}\n}}\n")
 
-    def _statements(self, body: Body, stored: dict[int, tuple[str, int]]) -> Statements:
+    def _statements(self, body: Body, stored: dict[int, Place]) -> Statements:
         exponents = self.layout.exponents
         return Statements(self.program, body, self._leaf(body), stored, inline=exponents)
 
-    def _drawn(self) -> dict[int, tuple[str, int]]:
-        return {statement: ("%d", slot) for statement, slot in self.layout.draws.items()}
+    def _drawn(self) -> dict[int, Place]:
+        return {statement: Place("%d", slot) for statement, slot in self.layout.draws.items()}
 
     def _leaf(self, body: Body) -> Leaf:
         def leaf(node: Node) -> Vector:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
@@ -82,44 +82,46 @@ class NativeCode:
         self.machine = machine or host()
         self.layout = Layout(program, tuple(watched), tuple(stocks))
         self.kernel = Kernel(self.layout, self.machine.shape)
-        once, often = (Module(self.layout, self.machine.shape) for _ in range(2))
+        once = Module(self.layout, self.machine.shape)
         once.prepare()
-        once.times("times", self.layout.times)
-        often.step()
         self._library = Library(self.machine)
-        self._library.add((once.text(), _ONCE), (often.text(), _OFTEN),
-                          (self.kernel.text(), _OFTEN))  # fmt: skip
-        self._added: dict[tuple[str, tuple[int, ...]], int] = {}
+        self._library.add((once.text(), _ONCE), (self.kernel.text(), _OFTEN))
+        self._added: dict[tuple[object, ...], int] = {}
         self._lock = Lock()
         self.seconds = time.perf_counter() - begin
         """What making it took [s]."""
 
-    def moved_times(self, statements: Sequence[int]) -> int:
-        """The address of a function for those statements of time; 0 for none."""
-        if not statements:
-            return 0
-        return self._add("times", statements)
+    def times(self, moved: frozenset[int]) -> int:
+        """The address of a function for a row of the table; `moved` are not in it."""
+        return self._add(_ONCE, Module.times, "times", moved)
 
-    def saver(self, outputs: Sequence[int]) -> tuple[int, Sequence[int]]:
+    def step(self, moved: frozenset[int]) -> int:
+        """The address of a function for rates."""
+        return self._add(_OFTEN, Module.step, "step", moved)
+
+    def save(self, moved: frozenset[int], outputs: Sequence[int]) -> tuple[int, Sequence[int]]:
         """The address of a function for rates and outputs, and where in its results these are.
 
         One for all outputs serves whoever wants most of them; who wants few has one for these.
         """
         known = self.layout.outputs
         if 2 * len(outputs) > len(known):
-            return self._add("save", known), outputs
-        return self._add("save", [known[i] for i in outputs]), range(len(outputs))
+            return self._add(_OFTEN, Module.save, "save", moved, known), outputs
+        wanted = tuple(known[i] for i in outputs)
+        return self._add(_OFTEN, Module.save, "save", moved, wanted), range(len(outputs))
 
-    def _add(self, kind: str, statements: Sequence[int]) -> int:
-        """The address of a function of a kind for some statements, made once."""
-        key = kind, tuple(statements)
+    def _add(
+        self, effort: int, write: Callable[..., None], kind: str, *what: Collection[int]
+    ) -> int:
+        """The address of a function that `write` writes, made once."""
+        key = kind, *what
         with self._lock:
             if key not in self._added:
                 begin = time.perf_counter()
                 name = f"{kind}_{len(self._added)}"
                 module = Module(self.layout, self.machine.shape)
-                (module.times if kind == "times" else module.save)(name, statements)
-                self._library.add((module.text(), _OFTEN))
+                write(module, name, *what)
+                self._library.add((module.text(), effort))
                 self._added[key] = self._library.function(name)
                 self.seconds += time.perf_counter() - begin
             return self._added[key]
@@ -139,10 +141,12 @@ class BoundTask:
         self.code, self.task = code, task
         self.width = code.machine.shape.width
         layout = code.layout
-        self.times = code.moved_times(layout.moved_by(task.places.tolist()))
+        moved = layout.moved_by(task.places.tolist())
+        self.slots = len(layout.times(moved))
         self.saves = np.full(task.steps + 1, -1, dtype=np.int64)
         self.saves[list(task.saved)] = np.arange(len(task.saved))
-        self.save, chosen = code.saver(task.outputs)
+        save, chosen = code.save(moved, task.outputs)
+        self.functions = {"times": code.times(moved), "step": code.step(moved), "save": save}
         self.chosen = np.array(chosen, dtype=np.int64)
         self.controls = np.ascontiguousarray(task.controls)
         self.watches = np.ascontiguousarray(task.watches, dtype=np.float64)
@@ -164,11 +168,11 @@ class BoundTask:
         watches = len(self.code.layout.watched)
         found = aligned(groups * (watches + 2) * self.width)
         space = self._workspace()
-        self.code.call(f"run_{task.method}", space.addresses | {
+        self.code.call(f"run_{task.method}", space.addresses | self.functions | {
             "params": params.ctypes.data, "controls": self.controls.ctypes.data,
-            "table": self.table.ctypes.data, "times": self.times, "groups": groups,
+            "table": self.table.ctypes.data, "slots": self.slots, "groups": groups,
             "steps": task.steps, "draws": count, "saves": self.saves.ctypes.data,
-            "save": self.save, "chosen": self.chosen.ctypes.data, "width": len(task.outputs),
+            "chosen": self.chosen.ctypes.data, "width": len(task.outputs),
             "out": out.ctypes.data, "rows": len(task.saved),
             "watches": self.watches.ctypes.data, "found": found.ctypes.data,
             "rounding": self.rounding.ctypes.data,
@@ -192,7 +196,7 @@ class BoundTask:
     def _workspace(self) -> Workspace:
         layout, kernel = self.code.layout, self.code.kernel
         sizes = {
-            "d": layout.drawn, "w": len(layout.times), "s": kernel.count,
+            "d": layout.drawn, "s": kernel.count,
             "r": len(layout.rates), "o": len(layout.outputs), "b": kernel.scratch,
             "history": len(kernel.fixed) * self.task.steps,
         }  # fmt: skip
@@ -200,19 +204,20 @@ class BoundTask:
 
     def _tabulate(self) -> Array:
         """Statements of time for the base values, shape (step · stages, slot)."""
-        task, layout = self.task, self.code.layout
+        task = self.task
         start = task.controls[0] + np.arange(task.steps + 1) * task.controls[2]
         share = np.array([0.0, task.controls[2] / 2, task.controls[2]])[: STAGES[task.method]]
         moments = np.empty((len(start), len(share), 2))
         moments[..., 0] = start[:, None] + share
         moments[..., 1] = start[:, None]
-        table = np.empty((moments.shape[0] * moments.shape[1], len(layout.times)))
+        table = np.empty((moments.shape[0] * moments.shape[1], self.slots))
         params = self._params(np.zeros((1, 1 + int(max(task.sources, default=0)))), 1)
         params[0, : len(task.base), :] = task.base[:, None]
         space = self._workspace()
-        self.code.call("tabulate", space.addresses | {
+        self.code.call("tabulate", space.addresses | self.functions | {
             "params": params.ctypes.data, "controls": self.controls.ctypes.data,
-            "table": table.ctypes.data, "history": moments.ctypes.data, "steps": len(table),
+            "slots": self.slots, "table": table.ctypes.data, "history": moments.ctypes.data,
+            "steps": len(table),
         })  # fmt: skip
         return table
 

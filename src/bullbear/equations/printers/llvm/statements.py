@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from bullbear.equations.printers.llvm import mathematics
 from bullbear.equations.printers.llvm.ir import Body, Truth, Vector
@@ -31,11 +32,23 @@ KNOWN = (
 Leaf = Callable[[Node], Vector]
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a value stands: in a slot of vectors, or of numbers that all lanes have in common."""
+
+    base: str
+    slot: int
+    same: bool = False
+
+    def load(self, body: Body) -> Vector:
+        return (body.load_same if self.same else body.load)(self.base, self.slot)
+
+
 class Statements:
     """Writes statements into a body, each once.
 
-    `leaf` gives the value of a leaf; `stored` are statements that stand in memory already, with
-    the slot behind a pointer where they do.  With `inline`, costly functions are written out in
+    `leaf` gives the value of a leaf; `stored` are statements that stand in memory already.
+    With `inline`, costly functions are written out in
     turns; it says in which slots of `d` exponents of a draw stand prepared.
     """
 
@@ -44,7 +57,7 @@ class Statements:
         program: Program,
         body: Body,
         leaf: Leaf,
-        stored: Mapping[int, tuple[str, int]],
+        stored: Mapping[int, Place],
         *,
         inline: Mapping[int, int] | None = None,
     ) -> None:
@@ -100,7 +113,7 @@ class Statements:
     def value(self, index: int) -> Vector:
         """A statement as a number; the truth of a comparison is 1 or 0."""
         if index in self.stored:
-            return self.body.load(*self.stored[index])
+            return self.stored[index].load(self.body)
         if index not in self._values:
             self._values[index] = self._truths[index].select(1.0, 0.0)
         return self._values[index]
