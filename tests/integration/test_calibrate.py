@@ -65,7 +65,7 @@ def folder(tmp_path: Path) -> Path:
 
 def call(bullbear: Callable[..., Any], folder: Path, *more: str) -> Any:
     return bullbear(
-        "calibrate", str(folder / "problem.toml"), "--starts", "3", "--processes", "1",
+        "calibrate", str(folder / "problem.toml"), "--starts", "3", "--threads", "1",
         "--out", str(folder / "out"), *more, timeout=600,
     )  # fmt: skip
 
@@ -162,7 +162,7 @@ def test_ctrl_c_leaves_a_record_to_go_on_from(folder: Path) -> None:
     out, record = folder / "out", folder / "out" / ".unfinished.jsonl"
     command = [
         sys.executable, "-m", "bullbear.cli.main", "calibrate", str(folder / "problem.toml"),
-        "--starts", "120", "--processes", "2", "--out", str(out),
+        "--starts", "120", "--threads", "2", "--out", str(out),
     ]  # fmt: skip
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     for _ in range(600):

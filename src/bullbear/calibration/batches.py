@@ -2,84 +2,93 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 
+from bullbear.calibration.courses import Course
 from bullbear.calibration.objective import Objective
-from bullbear.calibration.predictions import Prediction, read_predictions
+from bullbear.calibration.predictions import Prediction
 from bullbear.calibration.targets import Target
-from bullbear.models.ensemble import Options, Work, work_on
-from bullbear.models.plan import Plan, Request, make_plan
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from bullbear.models.batch import Runner
+from bullbear.errors import SimulationError
+from bullbear.models.plan import Request
 
 Array = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class _Course:
-    """One run of the problem, ready for draws; `places` are its targets and their grid steps."""
-
-    plan: Plan
-    runner: Runner
-    places: dict[int, tuple[int, npt.NDArray[np.int64]]]  # target -> output, saved positions
+_FEW, _MANY = 4, 64  # points of one task, with slopes and without: what there is in memory
 
 
 class Batches:
-    """The likelihood and the predictions of a problem at many points."""
+    """What the model says at many points, with or without slopes, on several threads.
 
-    def __init__(self, objective: Objective) -> None:
+    Nothing of a result depends on how many points there are, or on the threads.
+    """
+
+    def __init__(self, objective: Objective, threads: int | None = None) -> None:
         self.objective = objective
-        self._courses = [self._course(run.name) for run in objective.problem.runs
-                         if any(t.run == run.name for t in objective.targets)]  # fmt: skip
+        self.threads = threads or _cores()
+        self._pool = ThreadPoolExecutor(self.threads)
+        self._courses = [
+            _Judged(objective, run.name)
+            for run in objective.problem.runs
+            if any(t.run == run.name for t in objective.targets)
+        ]
+        self._foretelling: dict[str, Course] = {}
 
-    def _course(self, name: str) -> _Course:
-        objective = self.objective
-        problem, targets = objective.problem, objective.targets
-        run = next(run for run in problem.runs if run.name == name)
-        own = [i for i, t in enumerate(targets) if t.run == name]
-        steps = np.unique(np.concatenate([_steps(targets[i]) for i in own]))
-        grid = objective.model.grid(time_step=problem.time_step)
-        outputs = tuple(dict.fromkeys(targets[i].variable for i in own))
-        request = Request(
-            run.scenario or problem.scenario, run.set, outputs,
-            (grid.initial + grid.step * steps).tolist(), problem.method, problem.time_step,
-            max(objective.final_time, grid.initial + grid.step * float(steps[-1])), False,
-        )  # fmt: skip
-        plan = make_plan(objective.model, self._frame(objective.starts[None]), request)
-        places = {
-            i: (plan.names.index(targets[i].variable), np.searchsorted(steps, _steps(targets[i])))
-            for i in own
-        }
-        return _Course(plan, Work(plan, Options()).runner, places)
-
-    def _frame(self, values: Array) -> pd.DataFrame:
-        import pandas as pd
-
-        return pd.DataFrame(values, columns=list(self.objective.space.names))
+    # -- numbers that are compared ---------------------------------------------------------------
 
     def predictions(self, values: Array) -> Array:
-        """What the model says of every target, shape (draw, target); NaN where a run fails.
+        """What the model says of every target, shape (point, target); NaN where a run fails.
 
-        `values` of the constants have shape (draw, parameter).
+        `values` of the constants have shape (point, parameter).
         """
-        targets = self.objective.targets
-        found = np.full((len(values), len(targets)), np.nan)
+        return self._shared(lambda part: self._predicted(part)[:1], values, _MANY)[0]
+
+    def slopes(self, values: Array) -> tuple[Array, Array]:
+        """Predictions and their slopes by the constants, shape (point, target, parameter).
+
+        A slope that a product of 0 and infinity spoils here is worked out point by point.
+        """
+        predicted, slopes = self._shared(self._linear, values, _FEW)
+        for i in np.flatnonzero(~np.isfinite(predicted).all(axis=1)):
+            try:
+                found, by_value = self.objective.foreseen(values[i], slopes=True)
+            except SimulationError:
+                continue
+            if by_value is not None and np.isfinite(by_value).all():
+                predicted[i], slopes[i] = found, by_value
+        return predicted, slopes
+
+    def _predicted(self, values: Array) -> tuple[Array]:
+        found = np.full((len(values), len(self.objective.targets)), np.nan)
         for course in self._courses:
-            part = work_on(course.plan, course.runner, np.ascontiguousarray(values), False)
-            assert part.values is not None
-            for i, (output, positions) in course.places.items():
-                found[:, i] = _measured(targets[i], part.values[:, positions, output])
-        return found
+            found[:, course.own] = course.at(values)[0]
+        return (found,)
+
+    def _linear(self, values: Array) -> tuple[Array, Array]:
+        found = np.full((len(values), len(self.objective.targets)), np.nan)
+        slopes = np.zeros((*found.shape, values.shape[1]))
+        for course in self._courses:
+            found[:, course.own], slopes[:, course.own] = course.at(values, slopes=True)
+        return found, slopes
+
+    def _shared(
+        self, work: Callable[[Array], tuple[Array, ...]], values: Array, size: int
+    ) -> list[Array]:
+        """The work on parts of the points, put together again."""
+        size = max(1, min(size, -(-len(values) // self.threads)))
+        parts = [values[low : low + size] for low in range(0, len(values), size)]
+        if len(parts) == 1:
+            return list(work(parts[0]))
+        done = list(self._pool.map(work, parts))
+        return [np.concatenate(columns) for columns in zip(*done, strict=True)]
+
+    # -- the posterior ---------------------------------------------------------------------------
 
     def log_posterior(self, coordinates: Array) -> Array:
-        """Log density of points of the search, shape (draw,), up to a constant.
+        """Log density of points of the search, shape (point,), up to a constant.
 
         The density is over the coordinates; that of a belief over values is carried over by the
         slope between the two.
@@ -95,52 +104,140 @@ class Batches:
         nll = objective.terms(predicted).nll[:, objective.fitted].sum(axis=1)
         beliefs = objective.beliefs
         nlp = 0.5 * (beliefs.residuals(values) ** 2).sum(axis=1)
-        slopes = np.array([objective.space.slopes(row) for row in values])
+        slopes = objective.space.slopes(values)
         with np.errstate(divide="ignore"):
             carried = np.log(np.abs(slopes / np.where(beliefs.logarithmic, values, 1.0)))
         total = carried.sum(axis=1) - nll - nlp
         found[inside] = np.where(np.isfinite(total), total, -np.inf)
         return found
 
-    def foretold(self, values: Array) -> dict[str, Array]:
-        """Every prediction of the problem, shape (draw,); infinite where an event stays away."""
-        objective = self.objective
-        asked = read_predictions(objective)
-        frame = self._frame(values)
-        found: dict[str, Array] = {}
-        if any(p.event for p in asked):
-            headline = [objective.targets[0].variable]
-            grid = objective.model.grid()
-            many = objective.model.ensemble(
-                frame, headline, [grid.initial], scenario=objective.problem.scenario
-            )
-            events = many.events.to_numpy(dtype=np.float64)
-            late = np.where(np.isnan(events), np.inf, events)
-            late[many.failed] = np.nan
-            columns = list(many.events.columns)
-            found |= {p.name: late[:, columns.index(p.event)] for p in asked if p.event}
-        for p in asked:
-            if not p.event:
-                found[p.name] = self._value(frame, p)
-        return {p.name: found[p.name] for p in asked}
+    # -- what is foretold ------------------------------------------------------------------------
 
-    def _value(self, frame: pd.DataFrame, prediction: Prediction) -> Array:
-        many = self.objective.model.ensemble(
-            frame, [prediction.variable], [prediction.time],
-            scenario=self.objective.problem.scenario, final_time=prediction.time, events=False,
+    def foretold(
+        self, prediction: Prediction, values: Array, *, slopes: bool = False
+    ) -> tuple[Array, Array | None]:
+        """A prediction, shape (point,), and its slopes (point, parameter) if they are asked for.
+
+        A date is infinite where the event does not happen before the horizon, with slopes 0; NaN
+        stands where a run fails.
+        """
+        course = self._foreteller(prediction)
+        if slopes:
+            found = self._shared(lambda part: _ahead(course, prediction, part, True), values, _FEW)
+            return found[0], found[1]
+        return self._shared(
+            lambda part: _ahead(course, prediction, part, False), values, _MANY
+        )[0], None  # fmt: skip
+
+    def horizon(self, prediction: Prediction) -> float:
+        """Until when an event is looked for; infinite for a value."""
+        return self._foreteller(prediction).plan.horizon if prediction.event else np.inf
+
+    def _foreteller(self, prediction: Prediction) -> Course:
+        """The run that foretells, made ready when it is first needed."""
+        if prediction.name in self._foretelling:
+            return self._foretelling[prediction.name]
+        objective, model = self.objective, self.objective.model
+        bounds = model.definition.time
+        horizon = bounds.horizon if bounds is not None else None
+        if prediction.event:
+            variable = next(
+                e.variable for e in model.definition.events if e.name == prediction.event
+            )
+            grid = model.grid(final_time=horizon)
+            times = grid.initial + grid.step * np.arange(grid.steps + 1)
+            request = Request(objective.problem.scenario, outputs=(variable,),
+                              save_at=times.tolist(), final_time=horizon)  # fmt: skip
+        else:
+            request = Request(
+                objective.problem.scenario, outputs=(prediction.variable,),
+                save_at=(prediction.time,), final_time=prediction.time, events=False,
+            )  # fmt: skip
+        course = Course(model, objective.space.names, objective.starts, request)
+        self._foretelling[prediction.name] = course
+        return course
+
+
+class _Judged:
+    """A run of the problem and the targets that judge it, `own` by their position."""
+
+    def __init__(self, objective: Objective, name: str) -> None:
+        problem, targets = objective.problem, objective.targets
+        run = next(run for run in problem.runs if run.name == name)
+        self.own = np.array([i for i, t in enumerate(targets) if t.run == name])
+        self.targets = [targets[i] for i in self.own]
+        steps = np.unique(np.concatenate([_steps(t) for t in self.targets]))
+        grid = objective.model.grid(time_step=problem.time_step)
+        last = grid.initial + grid.step * float(steps[-1])
+        request = Request(
+            run.scenario or problem.scenario, run.set,
+            tuple(dict.fromkeys(t.variable for t in self.targets)),
+            (grid.initial + grid.step * steps).tolist(), problem.method, problem.time_step,
+            max(objective.final_time, last), False,
         )  # fmt: skip
-        assert many.values is not None
-        return many.values[:, 0, 0]
+        self.course = Course(objective.model, objective.space.names, objective.starts, request)
+        self.columns = [self.course.outputs.index(t.variable) for t in self.targets]
+        self.places = [np.searchsorted(steps, _steps(t)) for t in self.targets]
+
+    def at(self, values: Array, *, slopes: bool = False) -> tuple[Array, Array]:
+        """Predictions of its targets (point, target), and slopes (point, target, parameter)."""
+        found = self.course.at(values, slopes=slopes)
+        predicted = np.empty((len(values), len(self.targets)))
+        tangents = np.zeros((*predicted.shape, values.shape[1] if slopes else 0))
+        for i, target in enumerate(self.targets):
+            courses = found.values[:, self.places[i], self.columns[i]]
+            weights = _weights(target, courses)
+            predicted[:, i] = (weights * courses).sum(axis=1)
+            if found.slopes is not None:
+                rows = found.slopes[:, self.places[i], self.columns[i]]
+                tangents[:, i] = (weights[..., None] * rows).sum(axis=1)
+        return predicted, tangents
 
 
 def _steps(target: Target) -> npt.NDArray[np.int64]:
     return target.measure.first + np.arange(len(target.measure.weights))
 
 
-def _measured(target: Target, courses: Array) -> Array:
-    """One number per draw from the values at the target's steps, shape (draw, step)."""
-    if target.measure.extreme == "maximum":
-        return np.asarray(courses.max(axis=1))
-    if target.measure.extreme == "minimum":
-        return np.asarray(courses.min(axis=1))
-    return courses @ target.measure.weights
+def _weights(target: Target, courses: Array) -> Array:
+    """Weights of the values at the target's steps, shape (point, step)."""
+    if not target.measure.extreme:
+        return np.broadcast_to(target.measure.weights, courses.shape)
+    best = np.argmax if target.measure.extreme == "maximum" else np.argmin
+    return np.asarray(np.arange(courses.shape[1]) == best(courses, axis=1)[:, None], dtype=float)
+
+
+def _ahead(
+    course: Course, prediction: Prediction, values: Array, slopes: bool
+) -> tuple[Array, Array]:
+    """One prediction at some points, and its slopes."""
+    found = course.at(values, slopes=slopes)
+    none = np.zeros((len(values), values.shape[1]))
+    if not prediction.event:
+        tangents = none if found.slopes is None else found.slopes[:, 0, 0]
+        return found.values[:, 0, 0], tangents
+    events = course.plan.events
+    when = found.events[:, events.index(prediction.event)].copy()
+    failed = np.isnan(found.values).any(axis=(1, 2))
+    late = np.isnan(when) & ~failed
+    if found.slopes is not None:
+        level = course.plan.batch.watches[events.index(prediction.event)].level
+        for i in np.flatnonzero(~late & ~failed):
+            none[i] = _passing(
+                course.plan.times, found.values[i, :, 0] - level, found.slopes[i, :, 0], when[i]
+            )
+    when[late], when[failed] = np.inf, np.nan
+    return when, none
+
+
+def _passing(times: Array, gap: Array, slopes: Array, when: float) -> Array:
+    """Slopes of the time at which the line between two values of `gap` passes 0."""
+    after = int(np.searchsorted(times, when))
+    if after == 0:
+        return np.zeros(slopes.shape[1])
+    a, b = gap[after - 1 : after + 1]
+    da, db = slopes[after - 1 : after + 1]
+    return np.asarray((times[after] - times[after - 1]) * (a * db - b * da) / (a - b) ** 2)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bullbear.calibration.batches import Batches
 from bullbear.calibration.objective import Evaluation, Objective
-from bullbear.calibration.search import start_points
-from bullbear.calibration.workers import Workers
-from bullbear.errors import BullbearError
 
 Array = npt.NDArray[np.float64]
 _NOTHING = 1e-9  # singular values below this share of the largest one count as zero
@@ -163,26 +161,23 @@ class Ranks:
         return max(self.ranks, default=0)
 
 
-def ranks(workers: Workers, points: int, seed: int) -> Ranks:
-    """Rank of the exact sensitivity matrix at points all over the bounds."""
-    objective = workers.objective
-    where = start_points(objective, points, seed)
-    found = [data for _, data in workers.map(scaled_slopes, list(where)) if data is not None]
+def ranks(batches: Batches, points: Array) -> Ranks:
+    """Rank of the exact sensitivity matrix at points of the search, shape (point, parameter)."""
+    objective = batches.objective
     names = objective.space.names
+    values = objective.space.from_fit(points)
+    predicted, by_value = batches.slopes(values)
+    slope = objective.terms(predicted).slope[..., None]
+    with np.errstate(invalid="ignore"):
+        tables = (slope * by_value * objective.space.slopes(values)[:, None])[:, objective.fitted]
+    found = [
+        table * beforehand(objective, row)
+        for table, row in zip(tables, values, strict=True)
+        if np.isfinite(table).all()
+    ]
     if not found:
-        return Ranks((), len(names), len(where), ())
+        return Ranks((), len(names), len(points), ())
     known = [len(names) - len(null_space(data)) for data in found]
     best = found[int(np.argmax(known))]
     blind = tuple(Direction(0.0, _named(row, names)) for row in null_space(best))
-    return Ranks(tuple(known), len(names), len(where) - len(found), blind)
-
-
-def scaled_slopes(objective: Objective, point: Array) -> Array | None:
-    """Slopes of the fitted numbers' residuals at a point; None if it cannot be run."""
-    try:
-        found = objective.at(point, slopes=True)
-    except BullbearError:
-        return None
-    assert found.jacobian is not None
-    slopes = found.jacobian[: objective.size] * beforehand(objective, found.values)
-    return slopes if np.isfinite(slopes).all() else None
+    return Ranks(tuple(known), len(names), len(points) - len(found), blind)

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bullbear.calibration.backtest import Backtest, backtest
+from bullbear.calibration.batches import Batches
 from bullbear.calibration.curvature import Curvature, Ranks, curvature, ranks
 from bullbear.calibration.goodness import Goodness, goodness
 from bullbear.calibration.identifiability import structural
@@ -21,8 +23,8 @@ from bullbear.calibration.posterior import Posterior, sample
 from bullbear.calibration.predictions import Outlook, outlook, read_predictions
 from bullbear.calibration.prior_check import PriorCheck, prior_check
 from bullbear.calibration.profile import Profile, profiles
-from bullbear.calibration.search import Search, Searches, search
-from bullbear.calibration.workers import Workers
+from bullbear.calibration.search import Search, Searches, search, start_points
+from bullbear.calibration.worth import Worth, worth
 from bullbear.errors import BullbearError, ModelError
 
 Array = npt.NDArray[np.float64]
@@ -39,7 +41,7 @@ class Settings:
     seed: int = 0
     full: bool = False
     influence: bool = False
-    processes: int = 1
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Fit:
     structural : verdict of the exact rank test, or why there is none
     step_error : largest change of a prediction with half the step, in scales of its number;
         `step_series` is the series that has it
+    worth : what further numbers would be worth, the best first
+    backtest : how held-out numbers were foretold; None if there are none
     """
 
     objective: Objective
@@ -66,6 +70,8 @@ class Fit:
     outlooks: list[Outlook]
     step_error: float
     step_series: str
+    worth: list[Worth] = field(default_factory=list)
+    backtest: Backtest | None = None
     profiles: dict[str, Profile] = field(default_factory=dict)
     posterior: Posterior | None = None
     influences: list[Influence] = field(default_factory=list)
@@ -109,15 +115,19 @@ def fit(
     begin = clock.perf_counter()
     journal = Journal(out, fingerprint(objective, _decisive(settings)), resume)
     read_predictions(objective)  # faults of the problem before any work
-    with Workers(objective, settings.processes) as workers:
-        found = _quick(workers, settings, journal, progress)
-        extra: dict[str, Any] = {}
-        if settings.full:
-            extra["profiles"] = profiles(workers, found.best, found.curvature, journal, progress)
-        if settings.influence:
-            extra["influences"] = influence(workers, found.best, found.curvature, progress)
+    batches = Batches(objective, settings.threads)
+    found = _quick(batches, settings, journal, progress)
+    extra: dict[str, Any] = {}
     if settings.full:
-        extra["posterior"] = sample(objective, found.best, found.curvature, settings.seed, progress)
+        extra["profiles"] = profiles(batches, found.best, found.curvature, journal, progress)
+    if settings.influence:
+        extra["influences"] = influence(batches, found.best, found.curvature, progress)
+    if settings.full:
+        drawn = sample(batches, found.best, found.curvature, settings.seed, progress)
+        extra["posterior"] = drawn
+        extra["backtest"] = backtest(
+            objective, found.best, found.curvature.covariance, drawn.bands
+        )
     journal.close()
     own = {name: getattr(found, name) for name in found.__dataclass_fields__}
     return Fit(**{**own, **extra, "seconds": clock.perf_counter() - begin})
@@ -127,28 +137,30 @@ def _decisive(settings: Settings) -> dict[str, object]:
     return {"starts": settings.starts, "seed": settings.seed}
 
 
-def _quick(workers: Workers, settings: Settings, journal: Journal, progress: Progress) -> Fit:
+def _quick(batches: Batches, settings: Settings, journal: Journal, progress: Progress) -> Fit:
     """Prior check, rank tests, searches, and what stands around the best of them."""
-    objective = workers.objective
+    objective = batches.objective
     progress("prior check", 0, 1)
-    prior = prior_check(workers, _PRIOR_DRAWS, settings.seed)
+    prior = prior_check(batches, _PRIOR_DRAWS, settings.seed)
     progress("ranks", 0, 1)
-    known = ranks(workers, _RANK_POINTS, settings.seed)
-    searches = _searches(workers, settings, journal, progress)
+    known = ranks(batches, start_points(objective, _RANK_POINTS, settings.seed))
+    searches = _searches(batches, settings, journal, progress)
     best = objective.at(searches.best.end, slopes=True)
     around = curvature(objective, best)
     progress("predictions", 0, 1)
+    outlooks = [
+        outlook(objective, p, best.values, around.covariance) for p in read_predictions(objective)
+    ]
     return Fit(
         objective, settings, prior, _structural(objective), known, searches, best, around,
-        goodness(objective, best), goodness(objective, best, held_out=True),
-        [outlook(objective, p, best.values, around.covariance)
-         for p in read_predictions(objective)],
-        *_step_error(objective, best),
+        goodness(objective, best), goodness(objective, best, held_out=True), outlooks,
+        *_step_error(objective, best), worth(objective, best, around.covariance, outlooks),
+        backtest(objective, best, around.covariance),
     )  # fmt: skip
 
 
 def _searches(
-    workers: Workers, settings: Settings, journal: Journal, progress: Progress
+    batches: Batches, settings: Settings, journal: Journal, progress: Progress
 ) -> Searches:
     known = {int(key): _search_of(value) for key, value in journal.of("search")}
     done = len(known)
@@ -161,7 +173,7 @@ def _searches(
         progress("searches", done, settings.starts)
 
     progress("searches", done, settings.starts)
-    return search(workers, settings.starts, settings.seed, known, keep)
+    return search(batches, settings.starts, settings.seed, known, keep)
 
 
 def _search_of(content: dict[str, Any]) -> Search:

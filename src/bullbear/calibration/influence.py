@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from bullbear.calibration.batches import Batches
 from bullbear.calibration.curvature import Curvature
-from bullbear.calibration.objective import Evaluation, Objective
-from bullbear.calibration.predictions import foretell, read_predictions
-from bullbear.calibration.search import descend
-from bullbear.calibration.workers import Workers
-from bullbear.errors import BullbearError
+from bullbear.calibration.descent import descend_all
+from bullbear.calibration.misfits import Misfits
+from bullbear.calibration.objective import Evaluation
+from bullbear.calibration.predictions import read_predictions
 
 Array = npt.NDArray[np.float64]
 LEFT_OUT, DOUBLED = "left out", "scale doubled"
+_TOLERANCE, _STEPS = 1e-5, 40  # of a refit
 
 
 @dataclass(frozen=True)
@@ -38,65 +38,39 @@ class Influence:
     failed: str = ""
 
 
-@dataclass(frozen=True)
-class _Item:
-    series: str
-    change: str
-    start: Array
-    spread: Array
-    scales: Array
-
-
 def influence(
-    workers: Workers,
+    batches: Batches,
     best: Evaluation,
     around: Curvature,
     progress: Callable[[str, int, int], None] = lambda _phase, _done, _total: None,
 ) -> list[Influence]:
     """Refit without each series in turn, and with each one's scale doubled."""
-    objective = workers.objective
-    start = objective.space.to_fit(best.values)
-    names = dict.fromkeys(t.series for t in objective.targets if not t.held_out)
-    items = [
-        _Item(name, change, start, around.spread, objective.scales)
-        for name in names
-        for change in (LEFT_OUT, DOUBLED)
-    ]
-    found: dict[int, Influence] = {}
+    objective = batches.objective
+    names = list(dict.fromkeys(t.series for t in objective.targets if not t.held_out))
+    items = [(name, change) for name in names for change in (LEFT_OUT, DOUBLED)]
     progress("influence", 0, len(items))
-    for index, one in workers.map(_refit, items):
-        found[index] = one
-        progress("influence", len(found), len(items))
-    return [found[i] for i in range(len(items))]
-
-
-def changed(objective: Objective, series: str, change: str) -> Objective:
-    """The same problem with one series left out, or believed half as much."""
-    own = np.array([t.series == series for t in objective.targets])
-    other = copy.copy(objective)
-    if change == LEFT_OUT:
-        other.fitted = objective.fitted & ~own
-    else:
-        other.scales = np.where(own, 2 * objective.scales, objective.scales)
-    return other
-
-
-def _refit(objective: Objective, item: _Item) -> Influence:
-    base = copy.copy(objective)
-    base.scales = item.scales
-    other = changed(base, item.series, item.change)
-    found = descend(other, item.start)
-    if not np.isfinite(found.objective):
-        return Influence(item.series, item.change, ("", 0.0), {}, found.message)
-    shift = np.nan_to_num((found.end - item.start) / item.spread)
-    most = int(np.argmax(np.abs(shift)))
-    values = objective.space.from_fit(found.end)
-    predictions: dict[str, float | None] = {}
-    for prediction in read_predictions(objective):
-        try:
-            predictions[prediction.name] = foretell(objective, prediction, values).value
-        except BullbearError:
-            predictions[prediction.name] = None
-    return Influence(
-        item.series, item.change, (objective.space.names[most], float(shift[most])), predictions
+    own = np.array([[t.series == name for t in objective.targets] for name, _ in items])
+    left_out = np.array([[change == LEFT_OUT] for _, change in items])
+    scales = np.where(own & ~left_out, 2 * objective.scales, objective.scales)
+    misfits = Misfits(batches, scales, objective.fitted & ~(own & left_out))
+    start = objective.space.to_fit(best.values)
+    done = descend_all(
+        misfits, np.tile(start, (len(items), 1)), misfits.room(len(items)), _TOLERANCE, _STEPS
     )
+    values = objective.space.from_fit(done.points)
+    foretold = {p.name: batches.foretold(p, values)[0] for p in read_predictions(objective)}
+    found = []
+    for i, (name, change) in enumerate(items):
+        if not np.isfinite(done.misfits[i]):
+            found.append(Influence(name, change, ("", 0.0), {}, "it cannot be run"))
+            continue
+        with np.errstate(invalid="ignore"):
+            shift = np.nan_to_num((done.points[i] - start) / around.spread)
+        most = int(np.argmax(np.abs(shift)))
+        ahead = {key: float(row[i]) if np.isfinite(row[i]) else None
+                 for key, row in foretold.items()}  # fmt: skip
+        found.append(
+            Influence(name, change, (objective.space.names[most], float(shift[most])), ahead)
+        )
+    progress("influence", len(items), len(items))
+    return found

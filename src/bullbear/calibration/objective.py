@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize_scalar
 
 from bullbear.calibration import likelihood
 from bullbear.calibration.likelihood import Terms
@@ -118,12 +120,7 @@ class Objective:
             If a run is not finite there.
         """
         values = self.space.from_fit(coordinates)
-        settings = dict(zip(self.space.names, values.tolist(), strict=True))
-        predictions = np.full(len(self.targets), np.nan)
-        by_value = np.zeros((len(self.targets), len(values))) if slopes else None
-        for course in self._courses:
-            if course.positions:
-                self._run(course, settings, predictions, by_value)
+        predictions, by_value = self.foreseen(values, slopes=slopes)
         terms = self.terms(predictions)
         residuals, priors = terms.residual[self.fitted], self.beliefs.residuals(values)
         jacobian = None
@@ -139,6 +136,23 @@ class Objective:
             float(terms.nll[self.fitted].sum()),
             float(0.5 * priors @ priors),
         )
+
+    def foreseen(self, values: Array, *, slopes: bool = False) -> tuple[Array, Array | None]:
+        """What the model says of every target for values of the constants, shape (target,), and
+        its slopes by them, shape (target, parameter).
+
+        Raises
+        ------
+        SimulationError
+            If a run is not finite there.
+        """
+        settings = dict(zip(self.space.names, values.tolist(), strict=True))
+        predictions = np.full(len(self.targets), np.nan)
+        by_value = np.zeros((len(self.targets), len(values))) if slopes else None
+        for course in self._courses:
+            if course.positions:
+                self._run(course, settings, predictions, by_value)
+        return predictions, by_value
 
     def _run(
         self,
@@ -167,14 +181,18 @@ class Objective:
             if by_value is not None and slope is not None:
                 by_value[position] = slope
 
-    def terms(self, predictions: Array) -> Terms:
-        """Likelihood, residual and slope of every target, shape (..., target)."""
+    def terms(self, predictions: Array, scales: Array | None = None) -> Terms:
+        """Likelihood, residual and slope of every target, shape (..., target).
+
+        `scales` of each point may be given; they are the problem's own otherwise.
+        """
+        scales = self.scales if scales is None else scales
         nll, residual, slope = (np.zeros(predictions.shape) for _ in range(3))
         kinds = np.array([t.kind for t in self.targets])
         for kind in np.unique(kinds):
             chosen = np.flatnonzero(kinds == kind)
             found = _KINDS[str(kind)](
-                predictions[..., chosen], [self.targets[i] for i in chosen], self.scales[chosen]
+                predictions[..., chosen], [self.targets[i] for i in chosen], scales[..., chosen]
             )
             nll[..., chosen], slope[..., chosen] = found.nll, found.slope
             residual[..., chosen] = found.residual
@@ -183,20 +201,37 @@ class Objective:
     # -- scales that are estimated --------------------------------------------------------------
 
     def rescale(self, predictions: Array) -> float:
-        """Set every free scale to the spread of its series; the largest relative change."""
+        """Set every free scale to the likeliest for its series; the largest relative change."""
         change = 0.0
         series = np.array([t.series for t in self.targets])
         free = np.array([t.scale is None for t in self.targets])
         for name in np.unique(series[free]):
-            own = free & (series == name)
-            used = own & self.fitted
-            unit = np.where(own, 1.0, self.scales)
-            before, self.scales = self.scales, unit
-            spread = float(np.sqrt(np.mean(self.terms(predictions).residual[used] ** 2)))
+            own, before = free & (series == name), self.scales
+            spread = self._likeliest(predictions, own)
             self.scales = np.where(own, spread, before)
             old = float(before[own][0])
             change = max(change, abs(spread / old - 1) if np.isfinite(old) else 1.0)
         return change
+
+    def _likeliest(self, predictions: Array, own: npt.NDArray[np.bool_]) -> float:
+        """The scale under which some numbers are likeliest, given what the model says of them."""
+        used = own & self.fitted
+        other = copy.copy(self)
+        other.scales = np.where(own, 1.0, self.scales)
+        spread = float(np.sqrt(np.mean(other.terms(predictions).residual[used] ** 2)))
+        kinds = {t.kind for t, one in zip(self.targets, used, strict=True) if one}
+        if kinds <= {"normal", "lognormal"}:
+            return spread
+
+        def misfit(logarithm: float) -> float:
+            other.scales = np.where(own, np.exp(logarithm), self.scales)
+            return float(other.terms(predictions).nll[used].sum())
+
+        near = np.log(max(spread, 1e-300))
+        found = minimize_scalar(
+            misfit, bounds=(near - 5, near + 5), method="bounded", options={"xatol": 1e-9}
+        )
+        return float(np.exp(found.x))
 
 
 def open_problem(path: Path) -> Objective:

@@ -20,6 +20,7 @@ from bullbear.calibration.batches import Batches
 from bullbear.calibration.curvature import Curvature, beforehand
 from bullbear.calibration.diagnostics import autocorrelation_time, effective_draws, split_rhat
 from bullbear.calibration.objective import Evaluation, Objective
+from bullbear.calibration.predictions import read_predictions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,7 @@ class Posterior:
 
 
 def sample(
-    objective: Objective,
+    batches: Batches,
     best: Evaluation,
     around: Curvature,
     seed: int,
@@ -75,7 +76,7 @@ def sample(
 ) -> Posterior:
     """Draw until everything has converged, or `most` kept steps of every walker are done."""
     begin = clock.perf_counter()
-    batches = Batches(objective)
+    objective = batches.objective
     samplers = [
         _sampler(batches, objective, best, around, np.random.default_rng([seed, k]))
         for k in range(ENSEMBLES)
@@ -158,7 +159,7 @@ def _gathered(
     followed = chains[:, :, :_FOLLOWED]
     flat = followed.reshape(-1, len(names))
     values = objective.space.from_fit(flat)
-    foretold = batches.foretold(values)
+    foretold = {p.name: batches.foretold(p, values)[0] for p in read_predictions(objective)}
     horizon = objective.model.definition.time
     late = horizon.horizon if horizon is not None and horizon.horizon else 1e9
     quantities = {name: chains[..., i] for i, name in enumerate(names)}

@@ -9,9 +9,8 @@ import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 from scipy.stats import qmc
 
+from bullbear.calibration.batches import Batches
 from bullbear.calibration.objective import Objective
-from bullbear.calibration.workers import Workers
-from bullbear.errors import BullbearError
 
 Array = npt.NDArray[np.float64]
 
@@ -33,14 +32,14 @@ class PriorCheck:
         return [name for name, share in self.reached.items() if share < 1]
 
 
-def prior_check(workers: Workers, draws: int, seed: int) -> PriorCheck:
+def prior_check(batches: Batches, draws: int, seed: int) -> PriorCheck:
     """Run draws from the priors; `draws` a power of two."""
-    objective = workers.objective
+    objective = batches.objective
     points = prior_points(objective, draws, seed)
-    found = [p for _, p in workers.map(predictions_at, list(points)) if p is not None]
+    table = batches.predictions(objective.space.from_fit(points))
+    table = table[np.isfinite(table).all(axis=1)]
     reached: dict[str, float] = {}
-    if found:
-        table = np.array(found)
+    if len(table):
         low, high = table.min(axis=0), table.max(axis=0)
         inside = (low <= objective.observed) & (objective.observed <= high)
         exact = np.array([t.kind not in ("below", "above") for t in objective.targets])
@@ -48,15 +47,7 @@ def prior_check(workers: Workers, draws: int, seed: int) -> PriorCheck:
             own = np.array([t.series == name for t in objective.targets]) & exact
             if own.any():
                 reached[name] = float(inside[own].mean())
-    return PriorCheck(draws, draws - len(found), reached)
-
-
-def predictions_at(objective: Objective, coordinates: Array) -> Array | None:
-    """What the model says of every target, shape (target,); None if it cannot be run."""
-    try:
-        return objective.at(coordinates).predictions
-    except BullbearError:
-        return None
+    return PriorCheck(draws, draws - len(table), reached)
 
 
 def prior_points(objective: Objective, count: int, seed: int) -> Array:

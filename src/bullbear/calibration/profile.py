@@ -2,31 +2,34 @@
 
 At each value everything else is fitted anew (Venzon and Moolgavkar 1988; Raue et al. 2009).  An
 end is where twice the objective has risen by 3.84; where that never happens the end is open.
+All profiles walk outwards side by side, so that their refits are searches of one race.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import least_squares
 
+from bullbear.calibration.batches import Batches
 from bullbear.calibration.curvature import Curvature
+from bullbear.calibration.descent import descend_all
 from bullbear.calibration.journal import Journal
+from bullbear.calibration.misfits import Held, Misfits
 from bullbear.calibration.objective import Evaluation, Objective
-from bullbear.calibration.predictions import Prediction, foretell, read_predictions
-from bullbear.calibration.workers import Workers
-from bullbear.errors import BullbearError
+from bullbear.calibration.predictions import Prediction, read_predictions
+from bullbear.calibration.space import Space
 
 Array = npt.NDArray[np.float64]
 RISE = 3.841458820694124  # of twice the objective: 95 % of chi-square, one degree of freedom
 _Z = math.sqrt(RISE)
 _POINTS = 12  # at most, on one side
 _TIGHT = 0.02  # share of a standard error within which a prediction is held
-_REFUSED = 1e6
+_STEPS = 40  # of one refit
+_FURTHEST = 20  # standard errors that a prediction is followed
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class Task:
-    """One side of one profile; everything that a worker needs to know.
+    """One side of one profile, and the fit from which it begins.
 
     `accuracy` is how near the root of the rise must come to its goal.
     """
@@ -84,14 +87,14 @@ class Task:
 
 
 def profiles(
-    workers: Workers,
+    batches: Batches,
     best: Evaluation,
     around: Curvature,
     journal: Journal,
     progress: Callable[[str, int, int], None] = lambda _phase, _done, _total: None,
 ) -> dict[str, Profile]:
     """Profiles of every constant and of every prediction, by name."""
-    objective = workers.objective
+    objective = batches.objective
     start = objective.space.to_fit(best.values)
     things: list[int | Prediction] = [*range(len(start)), *read_predictions(objective)]
     names = [objective.space.names[t] if isinstance(t, int) else t.name for t in things]
@@ -104,65 +107,161 @@ def profiles(
     known = {i: journal.get("profile", key) for i, key in enumerate(keys)}
     found = {i: Side(**value) for i, value in known.items() if value is not None}
     missing = [i for i in range(len(tasks)) if i not in found]
-    progress("profiles", len(found), len(tasks))
-    for position, side in workers.map(one_side, [tasks[i] for i in missing]):
+
+    def keep(position: int, side: Side) -> None:
         found[missing[position]] = side
         journal.put("profile", keys[missing[position]], asdict(side))
         progress("profiles", len(found), len(tasks))
+
+    progress("profiles", len(found), len(tasks))
+    all_sides(batches, [tasks[i] for i in missing], keep)
     return {n: Profile(n, found[2 * i], found[2 * i + 1]) for i, n in enumerate(names)}
 
 
 def one_side(objective: Objective, task: Task) -> Side:
-    """Walk outwards until the objective has risen enough, or to the bound."""
-    objective.scales = task.scales
-    walk = (
-        _of_constant(objective, task) if isinstance(task.what, int)
-        else _of_prediction(objective, task)
-    )  # fmt: skip
-    if walk is None:
-        return Side([], [], None)
-    return _outwards(walk, task)
+    """One side alone."""
+    found: list[Side] = []
+    all_sides(Batches(objective), [task], lambda _, side: found.append(side))
+    return found[0]
 
 
-@dataclass(frozen=True)
-class _Walk:
-    """`refit` maps a coordinate to the objective with everything else fitted."""
+def all_sides(batches: Batches, tasks: Sequence[Task], keep: Callable[[int, Side], None]) -> None:
+    """Walk outwards on all sides, until the objective has risen enough or to the bound.
 
-    begin: float
-    first: float
-    limit: float
-    refit: Callable[[float], float]
-    shown: Callable[[float], float]
-
-
-def _outwards(walk: _Walk, task: Task) -> Side:
-    at, heights, found = [walk.begin], [0.0], [task.objective]
-    inner, outer = (walk.begin, 0.0), None
-    step = walk.first * task.sign
-    for _ in range(_POINTS):
-        place = walk.begin + step
-        if (place - walk.limit) * task.sign >= 0:
-            place = walk.limit
-        reached = walk.refit(place)
-        if not math.isfinite(reached):
-            break  # nothing can be run there: the end is open
-        height = math.sqrt(max(2 * (reached - task.objective), 0.0))
-        at.append(place)
-        heights.append(height)
-        found.append(reached)
-        if height < _Z:
-            inner = (place, height)
+    `keep` is called with the position of a task and its side, as they are done.
+    """
+    walks: dict[int, _Walk] = {}
+    for position, task in enumerate(tasks):
+        walk = _walk(batches, task)
+        if walk is None:
+            keep(position, Side([], [], None))
         else:
-            outer = (place, height)
-        if abs(height - _Z) <= task.accuracy or (outer is None and place == walk.limit):
-            break
-        step = _next(walk.begin, inner, outer, step)
-    order = np.argsort(np.array(at) * task.sign)
-    end = None if not _closed(heights, task.accuracy) else _crossing(at, heights, order)
-    return Side(
-        [walk.shown(at[i]) for i in order], [found[i] for i in order],
-        None if end is None else walk.shown(end),
-    )  # fmt: skip
+            walks[position] = walk
+    while walks:
+        _refit(batches, list(walks.values()))
+        for position in [p for p, walk in walks.items() if walk.done]:
+            keep(position, walks.pop(position).side())
+
+
+def _refit(batches: Batches, walks: Sequence[_Walk]) -> None:
+    """The next point of every walk, everything else fitted anew."""
+    objective, count = batches.objective, len(walks)
+    scales = np.array([walk.task.scales for walk in walks])
+    counted = np.broadcast_to(objective.fitted, scales.shape)
+    held = [walk.held() for walk in walks]
+    some = any(h is not None for h in held)
+    misfits = Misfits(batches, scales, counted, held if some else ())
+    room = misfits.room(count)
+    room.free[:] = [walk.free for walk in walks]
+    guesses = np.array([walk.guess() for walk in walks])
+    tolerance = min(1e-4 * walk.task.accuracy for walk in walks)
+    done = descend_all(misfits, guesses, room, tolerance, _STEPS)
+    reached = misfits.objectives(done.points)
+    for walk, end, found in zip(walks, done.points, reached.tolist(), strict=True):
+        walk.tell(end, found)
+
+
+class _Walk:
+    """One side, step by step: each goes from the nearest point that was fitted before.
+
+    Parameters
+    ----------
+    begin : coordinate of the constant, or value of the prediction, at the best fit
+    along : how everything moves with it, shape (parameter,)
+    spread : its standard error
+    limit : where the walk ends
+    """
+
+    def __init__(
+        self, task: Task, space: Space, begin: float, along: Array, spread: float, limit: float
+    ) -> None:
+        self.task, self.space, self.along, self.spread = task, space, along, spread
+        self.begin, self.limit = begin, limit
+        reach = abs(limit - begin)
+        first = min(_Z * spread, reach) if math.isfinite(spread) else reach / 2
+        self.at, self.heights, self.found = [begin], [0.0], [task.objective]
+        self.inner: tuple[float, float] = (begin, 0.0)
+        self.outer: tuple[float, float] | None = None
+        self.points = {begin: task.start}
+        self.free = np.ones(len(task.start), dtype=bool)
+        if isinstance(task.what, int):
+            self.free[task.what] = False
+        self.done = False
+        self._go_to(first * task.sign)
+
+    def _go_to(self, step: float) -> None:
+        place = self.begin + step
+        beyond = (place - self.limit) * self.task.sign >= 0
+        self.place = self.limit if beyond else place
+
+    def guess(self) -> Array:
+        near = min(self.points, key=lambda place: abs(place - self.place))
+        guess: Array = self.points[near] + self.along * (self.place - near)
+        if isinstance(self.task.what, int):
+            guess[self.task.what] = self.place
+        return guess
+
+    def held(self) -> Held | None:
+        if isinstance(self.task.what, int):
+            return None
+        return Held(self.task.what, self.place, _TIGHT * self.spread)
+
+    def tell(self, end: Array, reached: float) -> None:
+        """Take the result of the refit, and choose where to go next."""
+        if not math.isfinite(reached):
+            self.done = True  # nothing can be run there: the end is open
+            return
+        height = math.sqrt(max(2 * (reached - self.task.objective), 0.0))
+        self.points[self.place] = end
+        self.at.append(self.place)
+        self.heights.append(height)
+        self.found.append(reached)
+        if height < _Z:
+            self.inner = (self.place, height)
+        else:
+            self.outer = (self.place, height)
+        near = abs(height - _Z) <= self.task.accuracy
+        open_end = self.outer is None and self.place == self.limit
+        self.done = near or open_end or len(self.at) > _POINTS
+        self._go_to(_next(self.begin, self.inner, self.outer, self.place - self.begin))
+
+    def side(self) -> Side:
+        order = np.argsort(np.array(self.at) * self.task.sign)
+        end = None
+        if max(self.heights) >= _Z - self.task.accuracy and len(self.at) > 1:
+            end = self._shown(_crossing(self.at, self.heights, order))
+        return Side([self._shown(self.at[i]) for i in order], [self.found[i] for i in order], end)
+
+    def _shown(self, place: float) -> float:
+        if not isinstance(self.task.what, int):
+            return place
+        point = self.task.start.copy()
+        point[self.task.what] = place
+        return float(self.space.from_fit(point)[self.task.what])
+
+
+def _walk(batches: Batches, task: Task) -> _Walk | None:
+    """The walk of a task; None if a prediction has no value or no slopes to begin with."""
+    space = batches.objective.space
+    known = np.nan_to_num(task.covariance, posinf=0.0, neginf=0.0)
+    if isinstance(task.what, int):
+        i, (lower, upper) = task.what, space.bounds
+        spread = float(np.sqrt(task.covariance[i, i]))
+        told = math.isfinite(spread) and spread > 0
+        along = known[:, i] / spread**2 if told else np.zeros(len(known))
+        limit = float(lower[i] if task.sign < 0 else upper[i])
+        return _Walk(task, space, float(task.start[i]), along, spread, limit)
+    values = space.from_fit(task.start)
+    found, slopes = batches.foretold(task.what, values[None], slopes=True)
+    assert slopes is not None
+    along = slopes[0] * space.slopes(values)
+    toward = known @ along
+    spread = math.sqrt(max(float(along @ toward), 0.0)) if math.isfinite(found[0]) else 0.0
+    if spread == 0 or not math.isfinite(spread):
+        return None
+    limit = float(found[0]) + task.sign * _FURTHEST * spread
+    horizon = batches.horizon(task.what)  # nothing is seen behind it: the end is open there
+    return _Walk(task, space, float(found[0]), toward / spread**2, spread, min(limit, horizon))
 
 
 def _next(
@@ -175,10 +274,6 @@ def _next(
     return inner[0] + min(max(share, 0.05), 0.95) * (outer[0] - inner[0]) - begin
 
 
-def _closed(heights: list[float], accuracy: float) -> bool:
-    return max(heights) >= _Z - accuracy and len(heights) > 1 and max(heights) > 0
-
-
 def _crossing(at: list[float], heights: list[float], order: npt.NDArray[np.int64]) -> float:
     """Where the root of the rise passes its goal, on straight lines between the points."""
     places, tall = np.array(at)[order], np.array(heights)[order]
@@ -187,147 +282,3 @@ def _crossing(at: list[float], heights: list[float], order: npt.NDArray[np.int64
     left = right - 1
     share = (_Z - tall[left]) / (tall[right] - tall[left])
     return float(places[left] + share * (places[right] - places[left]))
-
-
-def _of_constant(objective: Objective, task: Task) -> _Walk:
-    """The walk of one constant, the others following it along their correlation."""
-    assert isinstance(task.what, int)
-    i = task.what
-    lower, upper = objective.space.bounds
-    spread = float(np.sqrt(task.covariance[i, i]))
-    rest = np.arange(len(lower)) != i
-    limit = float(lower[i] if task.sign < 0 else upper[i])
-    last = {task.start[i]: task.start}
-
-    def refit(place: float) -> float:
-        near = min(last, key=lambda c: abs(c - place))
-        guess = last[near].copy()
-        guess[i] = place
-        if math.isfinite(spread) and spread > 0:
-            along = np.nan_to_num(task.covariance[:, i] / spread**2, posinf=0.0, neginf=0.0)
-            guess[rest] += (along * (place - near))[rest]
-        end, reached = _fit_rest(objective, guess, rest)
-        last[place] = end
-        return reached
-
-    def shown(place: float) -> float:
-        point = task.start.copy()
-        point[i] = place
-        return float(objective.space.from_fit(point)[i])
-
-    reach = abs(limit - task.start[i])
-    first = _Z * spread if math.isfinite(spread) else reach / 2
-    return _Walk(float(task.start[i]), min(first, reach), limit, refit, shown)
-
-
-def _fit_rest(
-    objective: Objective, guess: Array, free: npt.NDArray[np.bool_]
-) -> tuple[Array, float]:
-    """Fit the free coordinates; infinite where nothing can be run."""
-    if not free.any():
-        return guess, _objective_at(objective, guess)
-
-    def whole(part: Array) -> Array:
-        point = guess.copy()
-        point[free] = part
-        return point
-
-    def residuals(part: Array) -> Array:
-        try:
-            return objective.at(whole(part)).residuals
-        except BullbearError:
-            return np.full(objective.size + len(guess), _REFUSED)
-
-    def jacobian(part: Array) -> Array:
-        found = objective.at(whole(part), slopes=True).jacobian
-        assert found is not None
-        return found[:, free]
-
-    return _least(objective, residuals, jacobian, guess, free, whole)
-
-
-def _least(
-    objective: Objective,
-    residuals: Callable[[Array], Array],
-    jacobian: Callable[[Array], Array],
-    guess: Array,
-    free: npt.NDArray[np.bool_],
-    whole: Callable[[Array], Array],
-) -> tuple[Array, float]:
-    lower, upper = (bound[free] for bound in objective.space.bounds)
-    margin = 1e-9 * (upper - lower)
-    inside = np.clip(guess[free], lower + margin, upper - margin)
-    try:
-        found = least_squares(
-            residuals, inside, jacobian, bounds=(lower, upper), x_scale="jac", ftol=1e-5,
-            xtol=1e-9, gtol=1e-9, max_nfev=40,
-        )  # fmt: skip
-    except BullbearError:
-        return guess, math.inf
-    end = whole(found.x)
-    return end, _objective_at(objective, end)
-
-
-def _objective_at(objective: Objective, point: Array) -> float:
-    try:
-        return objective.at(point).objective
-    except BullbearError:
-        return math.inf
-
-
-def _of_prediction(objective: Objective, task: Task) -> _Walk | None:
-    """The walk of a prediction, held at each value by one more residual; None if it has none."""
-    prediction = task.what
-    assert isinstance(prediction, Prediction)
-    space = objective.space
-    found = foretell(objective, prediction, space.from_fit(task.start), slopes=True)
-    if found.value is None or found.slopes is None:
-        return None
-    along = found.slopes * space.slopes(space.from_fit(task.start))
-    toward = np.nan_to_num(task.covariance, posinf=0.0, neginf=0.0) @ along
-    spread = math.sqrt(max(float(along @ toward), 0.0))
-    if spread == 0 or not math.isfinite(spread):
-        return None
-    last = {found.value: task.start}
-    free = np.ones(len(along), dtype=bool)
-
-    def refit(place: float) -> float:
-        near = min(last, key=lambda c: abs(c - place))
-        guess = last[near] + toward / spread**2 * (place - near)
-        held = _Held(objective, prediction, place, _TIGHT * spread)
-        end, reached = _least(objective, held.residuals, held.jacobian, guess, free, lambda x: x)
-        last[place] = end
-        return reached
-
-    limit = found.value + task.sign * 20 * spread
-    if prediction.event:  # nothing is seen behind the horizon: the end is open there
-        limit = min(limit, found.horizon)
-    return _Walk(found.value, _Z * spread, limit, refit, lambda place: place)
-
-
-class _Held:
-    """The residuals of a fit with one more: a prediction's distance from where it is held."""
-
-    def __init__(
-        self, objective: Objective, prediction: Prediction, place: float, tight: float
-    ) -> None:
-        self.objective, self.prediction = objective, prediction
-        self.place, self.tight = place, tight
-
-    def residuals(self, point: Array) -> Array:
-        try:
-            own = self.objective.at(point).residuals
-            values = self.objective.space.from_fit(point)
-            found = foretell(self.objective, self.prediction, values)
-        except BullbearError:
-            return np.full(self.objective.size + len(point) + 1, _REFUSED)
-        value = found.horizon if found.value is None else found.value
-        return np.append(own, (value - self.place) / self.tight)
-
-    def jacobian(self, point: Array) -> Array:
-        values = self.objective.space.from_fit(point)
-        own = self.objective.at(point, slopes=True).jacobian
-        found = foretell(self.objective, self.prediction, values, slopes=True)
-        assert own is not None
-        row = np.zeros(len(point)) if found.slopes is None else found.slopes
-        return np.vstack([own, row * self.objective.space.slopes(values) / self.tight])

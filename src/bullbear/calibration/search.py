@@ -1,4 +1,8 @@
-"""Many searches for the best fit: trust-region least squares from scrambled Sobol starts."""
+"""Many searches for the best fit: damped least squares from scrambled Sobol starts.
+
+The searches of the race go side by side (`bullbear.calibration.descent`); the best of them is
+polished by a trust-region method.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +14,18 @@ import numpy.typing as npt
 from scipy.optimize import least_squares
 from scipy.stats import qmc
 
-from bullbear.calibration.objective import Evaluation, Objective
-from bullbear.calibration.workers import Workers
+from bullbear.calibration.batches import Batches
+from bullbear.calibration.descent import Descents, descend_all
+from bullbear.calibration.misfits import Misfits
+from bullbear.calibration.objective import Objective
 from bullbear.errors import BullbearError, SimulationError
 
 Array = npt.NDArray[np.float64]
 SAME = 0.01  # share of the misfit, or misfit itself, within which two searches are one answer
-ROUGH, POLISHED = 1e-6, 1e-12  # relative change of the misfit at which a search ends
-_MOST = 200  # steps of one search
+ROUGH, _FINE, POLISHED = 1e-4, 1e-6, 1e-12  # relative change of the misfit at which a search ends
+_STEPS = 80  # of one rough search
+_MOST = 200  # evaluations of one polish
+_TOGETHER = 64  # searches side by side
 _REFUSED = 1e6  # residual of a point that cannot be run
 _ROUNDS = 20  # of estimating free scales
 _SETTLED = 1e-6
@@ -66,13 +74,15 @@ class Searches:
 
 
 def search(
-    workers: Workers,
+    batches: Batches,
     starts: int,
     seed: int,
     known: Mapping[int, Search] | None = None,
     progress: Callable[[int, Search], None] | None = None,
 ) -> Searches:
     """Search from the problem's own start and from points all over the bounds; polish the best.
+
+    The searches go side by side and roughly; what a search finds does not depend on the others.
 
     Parameters
     ----------
@@ -84,14 +94,16 @@ def search(
     BullbearError
         If every search failed; the message is that of the first.
     """
-    objective = workers.objective
+    objective = batches.objective
     points = start_points(objective, starts, seed)
     found = dict(known or {})
     missing = [i for i in range(len(points)) if i not in found]
-    for position, one in workers.map(descend, [points[i] for i in missing]):
-        found[missing[position]] = one
-        if progress is not None:
-            progress(missing[position], one)
+    for low in range(0, len(missing), _TOGETHER):
+        part = missing[low : low + _TOGETHER]
+        for number, one in zip(part, race(batches, points[part]), strict=True):
+            found[number] = one
+            if progress is not None:
+                progress(number, one)
     ranked = sorted(found.values(), key=lambda s: s.objective)
     if not np.isfinite(ranked[0].objective):
         ranked.insert(0, evolve(objective, seed))
@@ -100,14 +112,65 @@ def search(
             f"all {len(found)} searches failed; the first: {found[0].message}", code="all-failed",
             hint="narrow the bounds, or try the start values in a run",
         )  # fmt: skip
-    polished = descend(objective, ranked[0].end, tolerance=POLISHED)
-    if polished.objective <= ranked[0].objective:
-        counts = (ranked[0].evaluations + polished.evaluations,
-                  ranked[0].failed_runs + polished.failed_runs)  # fmt: skip
-        ranked[0] = replace(
-            polished, start=ranked[0].start, evaluations=counts[0], failed_runs=counts[1]
-        )
+    ranked[0] = _polished(batches, ranked[0])
     return Searches(tuple(ranked), saturated(objective, ranked[0]))
+
+
+def race(batches: Batches, starts: Array) -> list[Search]:
+    """One rough search from each start, side by side."""
+    objective = batches.objective
+    misfits = Misfits.plain(batches, len(starts))
+    room = misfits.room(len(starts))
+    inside = _inside(objective, starts)
+    misfits.rescale(inside)
+    done = descend_all(misfits, inside, room, ROUGH, _STEPS)
+    evaluations, refused = done.evaluations.copy(), done.refused.copy()
+    for _ in range(_ROUNDS):
+        if misfits.rescale(done.points) < _SETTLED:
+            break
+        done = descend_all(misfits, done.points, room, ROUGH, _STEPS)
+        evaluations += done.evaluations
+        refused += done.refused
+    return [
+        Search(start, end, reached, int(many), int(failed), slope, message)
+        for start, end, reached, many, failed, slope, message in zip(
+            starts, done.points, misfits.objectives(done.points), evaluations, refused,
+            done.slopes.tolist(), _messages(batches, inside, done), strict=True,
+        )
+    ]  # fmt: skip
+
+
+def _inside(objective: Objective, points: Array) -> Array:
+    lower, upper = objective.space.bounds
+    return np.clip(points, lower + 1e-10 * (upper - lower), upper - 1e-10 * (upper - lower))
+
+
+def _messages(batches: Batches, starts: Array, done: Descents) -> list[str]:
+    """How each search ended; where its start cannot be run, why."""
+    found = []
+    for start, misfit, ended in zip(starts, done.misfits, done.ended, strict=True):
+        if np.isfinite(misfit):
+            found.append("came to rest" if ended else f"stopped after {_STEPS} steps")
+            continue
+        try:
+            batches.objective.at(start, slopes=True)
+            found.append("a guarded stock goes below zero at its start")
+        except BullbearError as fault:
+            found.append(str(fault))
+    return found
+
+
+def _polished(batches: Batches, rough: Search) -> Search:
+    """The best search taken further, if that betters it."""
+    objective = batches.objective
+    further = descend(objective, rough.end, POLISHED, batches)
+    if not further.objective <= rough.objective:
+        objective.rescale(objective.at(rough.end).predictions)
+        return rough
+    return replace(
+        further, start=rough.start, evaluations=rough.evaluations + further.evaluations,
+        failed_runs=rough.failed_runs + further.failed_runs,
+    )  # fmt: skip
 
 
 def evolve(objective: Objective, seed: int) -> Search:
@@ -159,11 +222,16 @@ def _bounds(objective: Objective) -> tuple[Array, Array]:
     return np.where(logit, -6.0, lower), np.where(logit, 6.0, upper)
 
 
-def descend(objective: Objective, start: Array, tolerance: float = ROUGH) -> Search:
-    """One search; scales that are estimated are set anew between its parts."""
-    walk = _Walk(objective)
+def descend(
+    objective: Objective, start: Array, tolerance: float = _FINE, batches: Batches | None = None
+) -> Search:
+    """One search by trust regions; scales that are estimated are set anew between its parts.
+
+    `batches` of the same objective, where somebody has them, do the runs faster.
+    """
+    walk = _Walk(objective, batches)
     lower, upper = objective.space.bounds
-    inside = np.clip(start, lower + 1e-10 * (upper - lower), upper - 1e-10 * (upper - lower))
+    inside = _inside(objective, start)
     try:
         free = bool(np.isnan(objective.scales).any())
         objective.rescale(objective.at(inside).predictions)
@@ -189,27 +257,38 @@ def descend(objective: Objective, start: Array, tolerance: float = ROUGH) -> Sea
 class _Walk:
     """The residuals as an optimiser wants them; a point that cannot be run is refused."""
 
-    def __init__(self, objective: Objective) -> None:
-        self.objective = objective
+    def __init__(self, objective: Objective, batches: Batches | None = None) -> None:
+        self.objective, self.batches = objective, batches
         self.evaluations = self.failed = 0
         self.size = objective.size + len(objective.space.names)
 
-    def _at(self, x: Array, slopes: bool) -> Evaluation | None:
+    def residuals(self, x: Array) -> Array:
         self.evaluations += 1
         try:
-            return self.objective.at(x, slopes=slopes)
+            found = self._at(x, slopes=False)[0]
         except SimulationError:
-            self.failed += 1
-            return None
-
-    def residuals(self, x: Array) -> Array:
-        found = self._at(x, slopes=False)
-        if found is None or not np.isfinite(found.residuals).all():
-            return np.full(self.size, _REFUSED)
-        return found.residuals
+            found = np.full(self.size, np.nan)
+        if np.isfinite(found).all():
+            return found
+        self.failed += 1
+        return np.full(self.size, _REFUSED)
 
     def jacobian(self, x: Array) -> Array:
-        found = self._at(x, slopes=True)
-        if found is None or found.jacobian is None:
-            return np.zeros((self.size, len(x)))
-        return found.jacobian
+        self.evaluations += 1
+        try:
+            found = self._at(x, slopes=True)[1]
+        except SimulationError:
+            found = None
+        return np.zeros((self.size, len(x))) if found is None else found
+
+    def _at(self, x: Array, slopes: bool) -> tuple[Array, Array | None]:
+        if self.batches is None:
+            found = self.objective.at(x, slopes=slopes)
+            return found.residuals, found.jacobian
+        misfits = Misfits.plain(self.batches, 1)
+        counted = np.append(self.objective.fitted, np.ones(len(x), dtype=bool))
+        lane = np.zeros(1, dtype=np.int64)
+        if not slopes:
+            return misfits.values(lane, x[None])[0][counted], None
+        residuals, jacobian = misfits.slopes(lane, x[None])
+        return residuals[0][counted], jacobian[0][counted]

@@ -36,14 +36,15 @@ class Beliefs:
     logarithmic: npt.NDArray[np.bool_]
 
     def residuals(self, values: Array) -> Array:
-        """Distances from the centres in spreads, shape (parameter,)."""
+        """Distances from the centres in spreads, shape (..., parameter)."""
         with np.errstate(divide="ignore", invalid="ignore"):
             x = np.where(self.logarithmic, np.log(values), values)
         return np.asarray((x - self.centre) / self.spread)
 
     def slopes(self, values: Array) -> Array:
-        """d residual / d value, shape (parameter, parameter)."""
-        return np.diag(np.where(self.logarithmic, 1 / values, 1.0) / self.spread)
+        """d residual / d value, a table (parameter, parameter) for each row of values."""
+        steepness = np.where(self.logarithmic, 1 / values, 1.0) / self.spread
+        return np.asarray(steepness[..., None] * np.eye(len(self.spread)))
 
 
 def read_sought(problem: ProblemFile, model: Model) -> tuple[Space, Array, Beliefs]:

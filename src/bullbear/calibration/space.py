@@ -34,14 +34,15 @@ class Space:
         return np.clip(np.stack(columns, axis=-1), self.lower, self.upper)
 
     def slopes(self, values: Array) -> Array:
-        """d value / d coordinate at given values, shape (parameter,)."""
-        found = np.ones(len(self.names))
+        """d value / d coordinate at given values, shape (..., parameter)."""
+        found = np.ones(values.shape)
         for i, scale in enumerate(self.scales):
             if scale == "log":
-                found[i] = values[i]
+                found[..., i] = values[..., i]
             elif scale == "logit":
                 width = self.upper[i] - self.lower[i]
-                found[i] = (values[i] - self.lower[i]) * (self.upper[i] - values[i]) / width
+                share = (values[..., i] - self.lower[i]) / width
+                found[..., i] = width * share * (1 - share)
         return found
 
     @property

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bullbear.calibration.fit import Fit, Settings
     from bullbear.calibration.objective import Objective
 
-_QUICK_STARTS, _FULL_STARTS = 4, 20
+_STARTS = 20
 
 
 def command(
@@ -40,13 +40,12 @@ def command(
         bool, typer.Option("--full", help="Profiles and a posterior besides; takes long.")
     ] = False,
     starts: Annotated[
-        int | None,
+        int,
         typer.Option(
             metavar="N", min=1,
-            help=f"How many searches; {_QUICK_STARTS} for --quick, {_FULL_STARTS} for --full.",
-            show_default=False,
+            help="How many searches.",
         ),
-    ] = None,
+    ] = _STARTS,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Where searches begin.")] = 0,
     influence: Annotated[
         bool,
@@ -55,9 +54,9 @@ def command(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the same fit was interrupted.")
     ] = False,
-    processes: Annotated[
+    threads: Annotated[
         int | None,
-        typer.Option(metavar="P", min=1, help="Left out, one per core.", show_default=False),
+        typer.Option(metavar="T", min=1, help="Left out, one per core.", show_default=False),
     ] = None,
     accept: Annotated[
         Path | None,
@@ -82,6 +81,8 @@ def command(
 
     Writes fit.json, parameters.csv, report.md and figures; --full adds draws.parquet.
     """
+    # many small matrices: threads of the linear algebra would only wait for each other
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from bullbear.calibration.fit import Settings
     from bullbear.calibration.objective import open_problem
 
@@ -92,8 +93,7 @@ def command(
         raise UsageError("--quick and --full exclude each other", code="usage")
     check_writable(out)
     objective = open_problem(_problem_file(ctx, problem))
-    count = starts or (_FULL_STARTS if full else _QUICK_STARTS)
-    settings = Settings(count, seed, full, influence, processes or _cores())
+    settings = Settings(starts, seed, full, influence, threads)
     found = _run(objective, settings, out, resume)
     files = _write(found, out)
     if as_json:
@@ -200,10 +200,6 @@ def _show(found: Fit, files: list[Path]) -> None:
             for line in lines:
                 say(wrapped(line, "  "))
     note("\nwrote " + ", ".join(map(str, files)))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _accept(ctx: typer.Context, folder: Path, as_json: bool) -> None:

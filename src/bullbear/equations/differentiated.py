@@ -5,12 +5,12 @@ A program stays a program: every printer prints these and every integrator runs 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bullbear.equations.derivatives import Rules, tangents
 from bullbear.equations.names import canonical
-from bullbear.equations.program import Builder, Program, State
+from bullbear.equations.program import Builder, Parameter, Program, State
 from bullbear.equations.system import CONTROL_NAMES
 
 
@@ -96,20 +96,64 @@ def sensitivity_program(
     return builder.program
 
 
+def seeded_program(
+    program: Program, wanted: Sequence[Direction], outputs: Sequence[str], count: int
+) -> Program:
+    """The program with derivatives in `count` directions that are chosen with each run.
+
+    Behind the program's own parameters stand `count` times as many as there are `wanted`: the
+    parts of the first direction, then those of the second, and so on, all 0 until somebody gives
+    them.  The outputs are `outputs` alone, then their derivatives in the first direction, and so
+    on; they are called `d1(output)`, `d2(output)`, ...  One such program gives derivatives by
+    any number of constants, a few with every draw.
+    """
+    slim = replace(program, outputs={name: program.outputs[name] for name in outputs})
+    builder = Builder.onto(slim)
+    rules = Rules(builder)
+    for number in range(1, count + 1):
+        seeds = {}
+        for direction in wanted:
+            name = f"d{number}({direction.label})"
+            builder.program.parameters.append(Parameter(name, 0.0, "seed"))
+            seeds[direction.statement] = builder.add(
+                "param", data=len(builder.program.parameters) - 1
+            )
+        every = range(len(program.states))
+        _add_twins(builder, rules, program, seeds, every, f"d{number}({{}})", outputs)
+    return builder.program
+
+
 def _add_direction(
     builder: Builder, rules: Rules, program: Program, direction: Direction, outputs: Sequence[str]
 ) -> None:
-    made = builder.program
     start = direction.statement if direction.logarithmic else builder.const(1.0)
-    seeds = {direction.statement: start}
+    label = "d({})/d(" + direction.label.replace("{", "{{").replace("}", "}}") + ")"
+    reached = _reached(program, direction.statement)
+    _add_twins(builder, rules, program, {direction.statement: start}, reached, label, outputs)
+
+
+def _add_twins(
+    builder: Builder,
+    rules: Rules,
+    program: Program,
+    given: Mapping[int, int],
+    reached: Iterable[int],
+    label: str,
+    outputs: Sequence[str],
+) -> None:
+    """Add the twins of the states `reached` and the derivatives of outputs in one direction.
+
+    `given` maps statements to their tangents; `label` makes names from names.
+    """
+    made = builder.program
+    seeds = dict(given)
     leaves = {}
-    for index in _reached(program, direction.statement):
+    for index in reached:
         state = program.states[index]
-        name = f"d({state.name})/d({direction.label})"
         twin = builder.add("state", data=len(made.states))
         leaves[index] = twin
         seeds[builder.add("state", data=index)] = twin
-        made.states.append(replace(state, name=name, hidden=True))
+        made.states.append(replace(state, name=label.format(state.name), hidden=True))
     rates = [program.states[index].rate for index in leaves]
     initials = [program.states[index].initial for index in leaves]
     roots = [program.outputs[name] for name in outputs]
@@ -120,7 +164,7 @@ def _add_direction(
         state.rate = found.get(program.states[index].rate, zero)
         state.initial = found.get(program.states[index].initial, zero)
     for name, root in zip(outputs, roots, strict=True):
-        made.outputs[f"d({name})/d({direction.label})"] = found.get(root, zero)
+        made.outputs[label.format(name)] = found.get(root, zero)
 
 
 def _reached(program: Program, statement: int) -> list[int]:

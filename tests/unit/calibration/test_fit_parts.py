@@ -1,7 +1,8 @@
-"""The parts of a fit: batches, curvature, journals, workers, samples."""
+"""The parts of a fit: batches, curvature, journals, searches, samples."""
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,12 @@ import pytest
 from bullbear.calibration.batches import Batches
 from bullbear.calibration.curvature import curvature, null_space, ranks
 from bullbear.calibration.diagnostics import effective_draws, split_rhat
-from bullbear.calibration.influence import DOUBLED, LEFT_OUT, changed
+from bullbear.calibration.influence import DOUBLED, LEFT_OUT, influence
 from bullbear.calibration.journal import Journal
 from bullbear.calibration.objective import Objective, open_problem
 from bullbear.calibration.predictions import foretell, read_predictions
 from bullbear.calibration.prior_check import prior_points
-from bullbear.calibration.search import descend, search
-from bullbear.calibration.workers import Workers
+from bullbear.calibration.search import descend, race, search, start_points
 from bullbear.errors import DataError
 
 MODEL = """{UTF-8}
@@ -121,7 +121,7 @@ def test_only_the_difference_of_two_rates_is_told(tmp_path: Path) -> None:
     assert around.identifiable.tolist() == [False, False]
     assert np.isinf(around.se).all()
     assert around.untouched == ()
-    found = ranks(Workers(objective, 1), 8, 0)
+    found = ranks(Batches(objective), start_points(objective, 8, 0))
     assert found.rank == 1
     assert len(found.blind) == 1
     assert set(found.blind[0].weights) == {"birth rate", "death rate"}
@@ -143,30 +143,49 @@ def test_null_space_of_a_known_matrix() -> None:
     assert found @ [1, 1, 0] == pytest.approx([0, 0])
 
 
-def test_processes_change_nothing(tmp_path: Path) -> None:
+def test_threads_and_neighbours_change_nothing(tmp_path: Path) -> None:
     objective = two(tmp_path, 'prior = "lognormal(0.2, 0.1)"')
-    alone = search(Workers(objective, 1), 3, 5)
-    with Workers(objective, 2) as workers:
-        shared = search(workers, 3, 5)
+    alone = search(Batches(objective, 1), 3, 5)
+    shared = search(Batches(objective, 2), 3, 5)
     assert [s.objective for s in shared.all] == [s.objective for s in alone.all]
     assert alone.hits == 3
+    points = start_points(objective, 3, 5)
+    together = race(Batches(objective), points)
+    for point, one in zip(points, together, strict=True):
+        assert race(Batches(objective), point[None])[0].end.tolist() == one.end.tolist()
 
 
 def test_what_was_searched_before_is_not_searched_again(tmp_path: Path) -> None:
     objective = two(tmp_path, 'prior = "lognormal(0.2, 0.1)"')
-    first = search(Workers(objective, 1), 3, 5)
+    batches = Batches(objective)
+    first = search(batches, 3, 5)
     done: list[int] = []
     known = {0: first.all[0], 2: first.all[2]}
-    search(Workers(objective, 1), 3, 5, known, lambda number, _: done.append(number))
+    search(batches, 3, 5, known, lambda number, _: done.append(number))
     assert done == [1]
 
 
 def test_influence_changes_one_series(tmp_path: Path) -> None:
-    objective = two(tmp_path)
-    without = changed(objective, "peak", LEFT_OUT)
-    assert without.fitted.tolist() == [True, True, True, False]
-    assert objective.fitted.all()
-    assert changed(objective, "points", DOUBLED).scales.tolist() == [0.1, 0.1, 0.1, 1]
+    """What is left out decides nothing; what is believed half as much decides less."""
+    objective = two(tmp_path, 'prior = "lognormal(0.2, 0.1)"')
+    best = objective.at(descend(objective, np.log([0.2, 0.1])).end, slopes=True)
+    found = influence(Batches(objective), best, curvature(objective, best))
+    assert [(i.series, i.change) for i in found] == [
+        (series, change) for series in ("points", "peak") for change in (LEFT_OUT, DOUBLED)
+    ]
+    assert all(not i.failed for i in found)
+    without = descend(only(objective, "points"), objective.space.to_fit(best.values))
+    shift = without.end - objective.space.to_fit(best.values)
+    name, by_se = found[2].moved
+    i = objective.space.names.index(name)
+    assert by_se == pytest.approx(shift[i] / curvature(objective, best).spread[i], rel=1e-2)
+    assert abs(found[3].moved[1]) < abs(found[2].moved[1])
+
+
+def only(objective: Objective, series: str) -> Objective:
+    other = copy.copy(objective)
+    other.fitted = np.array([t.series == series for t in objective.targets])
+    return other
 
 
 def test_a_journal_gives_back_what_was_kept(tmp_path: Path) -> None:
