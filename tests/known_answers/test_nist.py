@@ -15,9 +15,24 @@ from bullbear.models.model import load
 CERTIFIED = {
     "boxbod": (1168.0088766, (213.80940889, 0.54723748542), (12.354515176, 0.10455993237)),
     "misra1a": (0.12455138894, (238.94212918, 5.5015643181e-4), (2.7070075241, 7.2668688436e-6)),
-}
+    "rat43": (
+        8786.4049080, (699.64151270, 5.2771253025, 0.75962938329, 1.2792483859),
+        (16.302297817, 2.0828735829, 0.19566123451, 0.68761936385),
+    ),
+    "mgh10": (
+        87.945855171, (5.6096364710e-3, 6181.3463463, 345.22363462),
+        (1.5687892471e-4, 23.309021107, 0.78486103508),
+    ),
+    "eckerle4": (
+        1.4635887487e-3, (1.5543827178, 4.0888321754, 451.54121844),
+        (0.015408051163, 0.046803020753, 0.046800518816),
+    ),
+}  # fmt: skip
+"""Sum of squares, constants, their standard deviations."""
 STARTS = [("boxbod", (1, 1)), ("boxbod", (100, 0.75)), ("misra1a", (500, 1e-4)),
-          ("misra1a", (250, 5e-4))]  # fmt: skip
+          ("misra1a", (250, 5e-4)), ("rat43", (100, 10, 1, 1)), ("rat43", (700, 5, 0.75, 1.3)),
+          ("mgh10", (2, 4e5, 25e3)), ("mgh10", (0.02, 4e3, 250)),
+          ("eckerle4", (1, 10, 500)), ("eckerle4", (1.5, 5, 450))]  # fmt: skip
 
 
 def problem(root: Path, name: str, **changes: object) -> ProblemFile:
@@ -33,19 +48,20 @@ def ready(found: ProblemFile) -> Objective:
 
 @pytest.mark.parametrize(("name", "start"), STARTS)
 def test_certified_answers_are_reached_from_both_starts(
-    root: Path, name: str, start: tuple[float, float]
+    root: Path, name: str, start: tuple[float, ...]
 ) -> None:
     objective = ready(problem(root, name))
     found = descend(objective, objective.space.to_fit(np.array(start, dtype=float)), POLISHED)
     best = objective.at(found.end, slopes=True)
     assert best.jacobian is not None
     ssr = float((best.residuals[: objective.size] ** 2).sum())
-    slopes = best.jacobian[: objective.size]
-    spread = np.sqrt(np.diag(np.linalg.inv(slopes.T @ slopes)) * ssr / (objective.size - 2))
+    slopes = best.jacobian[: objective.size] / objective.space.slopes(best.values)
+    freedom = objective.size - len(start)
+    spread = np.sqrt(np.diag(np.linalg.inv(slopes.T @ slopes)) * ssr / freedom)
     certified, values, deviations = CERTIFIED[name]
     assert ssr == pytest.approx(certified, rel=1e-10)
-    assert best.values == pytest.approx(values, rel=1e-7)
-    assert spread == pytest.approx(deviations, rel=1e-6)
+    assert best.values == pytest.approx(values, rel=1e-6)
+    assert spread == pytest.approx(deviations, rel=2e-6)
 
 
 def test_a_coarse_step_is_an_error_that_a_fit_hides(root: Path) -> None:

@@ -38,6 +38,9 @@ class Goodness:
     autocorrelation : of the pulls, from one number to the next; NaN for fewer than 3
     chance : probability of so few changes of sign if misses were random; NaN for fewer than 6
     largest : position of the worst pull
+    costliest : position of the number with the largest share of the squared misses
+    share : that share
+    r2_without : R² of the others; NaN for fewer than 3
     """
 
     name: str
@@ -50,6 +53,9 @@ class Goodness:
     autocorrelation: float
     chance: float
     largest: int
+    costliest: int
+    share: float
+    r2_without: float
 
     @property
     def systematic(self) -> bool:
@@ -111,13 +117,21 @@ def _of(
 ) -> Goodness:
     order = sorted(places, key=lambda i: objective.targets[i].row.time)
     model, observed, own = best.predictions[order], objective.observed[order], pulls[order]
-    error = float(np.sum((model - observed) ** 2))
-    spread = float(np.sum((observed - observed.mean()) ** 2))
-    r2 = 1 - error / spread if len(order) >= 3 and spread > 0 else float("nan")
+    misses = (model - observed) ** 2
+    error, worst = float(misses.sum()), int(np.argmax(misses))
+    others = np.arange(len(order)) != worst
     return Goodness(
-        name, len(order), float(np.sqrt(error / len(order))), r2, theil(model, observed), own,
-        float(own @ own), _autocorrelation(own), runs_chance(own), order[int(np.argmax(abs(own)))],
+        name, len(order), float(np.sqrt(error / len(order))), determination(model, observed),
+        theil(model, observed), own, float(own @ own), _autocorrelation(own), runs_chance(own),
+        order[int(np.argmax(abs(own)))], order[worst], float(misses[worst]) / error if error else 0,
+        determination(model[others], observed[others]),
     )  # fmt: skip
+
+
+def determination(model: Array, observed: Array) -> float:
+    """R²: 1 - misses squared over the spread of the numbers squared; NaN for fewer than 3."""
+    spread = float(np.sum((observed - observed.mean()) ** 2)) if len(observed) >= 3 else 0.0
+    return 1 - float(np.sum((model - observed) ** 2)) / spread if spread > 0 else float("nan")
 
 
 def _autocorrelation(pulls: Array) -> float:

@@ -130,7 +130,8 @@ def _value(
 class Outlook:
     """A prediction before and after a fit, with its Wald interval.
 
-    `se` is None where the event does not happen, NaN where nothing tells it.
+    `se` is None where the event does not happen, NaN where nothing tells it; `slopes` are its
+    derivatives by the search's coordinates, shape (parameter,), None where there are none.
     """
 
     prediction: Prediction
@@ -138,6 +139,7 @@ class Outlook:
     value: float | None
     se: float | None
     horizon: float
+    slopes: Array | None = None
 
 
 def outlook(
@@ -152,10 +154,10 @@ def outlook(
         before = foretell(objective, prediction, objective.starts).value
     except BullbearError:
         before = None
-    se = None
+    se, along = None, None
     if found.slopes is not None:
         along = found.slopes * objective.space.slopes(values)
         used = along != 0
         with np.errstate(invalid="ignore"):
             se = float(np.sqrt(along[used] @ covariance[np.ix_(used, used)] @ along[used]))
-    return Outlook(prediction, before, found.value, se, found.horizon)
+    return Outlook(prediction, before, found.value, se, found.horizon, along)

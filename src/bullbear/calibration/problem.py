@@ -63,9 +63,9 @@ class ObservationsFile(Table):
     quantity: str | None = Field(None, description="The rows of this quantity; all if left out.")
     variable: str = Field(description="The variable, or the element of an array.")
     kind: Kind = Field("lognormal", description="The law of the error, or of the bound.")
-    scale: Positive | Literal["free"] = Field(
+    scale: Positive | Literal["free", "grade"] = Field(
         description="Standard deviation: of the logarithm for lognormal, else in the unit of the "
-        "model; `free` estimates one for the series."
+        "model; `free` estimates one for the series, `grade` takes that of the row's source."
     )
     window: str = Field(
         "at",
@@ -91,6 +91,27 @@ class HeldOut(Table):
 
     after: Number | None = Field(None, description="Rows at or behind this time.")
     files: list[str] = Field(default_factory=list, description="Whole series.")
+    published_later: bool = Field(
+        False, description="Rows published at or behind as_of, which are not looked at otherwise."
+    )
+
+
+class Episode(Table):
+    """Numbers that tell of one thing; the report says whether the model can meet them together."""
+
+    name: str = Field(description="What it is, as the report calls it.")
+    rows: dict[str, list[str]] = Field(
+        min_length=1, description="Series, as the report calls them, and days of their rows."
+    )
+
+
+class GradeScales(Table):
+    """Relative standard deviations of numbers whose scale is their source's grade."""
+
+    A: Positive | None = Field(None, description="The chain or the API, exact.")
+    B: Positive | None = Field(None, description="An official publication.")
+    C: Positive | None = Field(None, description="Press, community or second-hand.")
+    D: Positive | None = Field(None, description="Digitised, estimated, a claim, a judgement.")
 
 
 class ProblemFile(Table):
@@ -108,6 +129,11 @@ class ProblemFile(Table):
     observations: list[ObservationsFile] = Field(min_length=1)
     runs: list[RunFile] = Field(default_factory=lambda: [RunFile(name=MAIN_RUN, scenario=None)])
     held_out: HeldOut = Field(default_factory=lambda: HeldOut(after=None))
+    episodes: list[Episode] = Field(default_factory=list)
+    grades: GradeScales = Field(
+        default_factory=lambda: GradeScales(A=None, B=None, C=None, D=None),
+        description='What `scale = "grade"` means for each grade.',
+    )
     predictions: list[str] = Field(
         default_factory=list,
         description='What is foretold with its uncertainty: an event, or "Variable at time".',

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from bullbear.calibration.grades import TABLE, Grades, read_grades
 from bullbear.calibration.measures import Measure, measure
 from bullbear.calibration.observations import (
     Observation,
@@ -25,7 +26,7 @@ from bullbear.calibration.observations import (
 from bullbear.calibration.problem import ObservationsFile, ProblemFile, parse_window
 from bullbear.equations.names import canonical, split_element
 from bullbear.equations.units_check import time_unit_of
-from bullbear.errors import DataError, Finding, Where
+from bullbear.errors import DataError, Finding, Where, did_you_mean
 from bullbear.models.check import known_units
 from bullbear.models.linearised import chosen_outputs
 from bullbear.models.toml_file import faults
@@ -42,7 +43,7 @@ Array = npt.NDArray[np.float64]
 class Target:
     """One published number and what it judges.
 
-    `scale` is None where one is estimated for its series.
+    `scale` is None where one is estimated for its series; `grade` is that of its source, if known.
     """
 
     series: str
@@ -54,6 +55,7 @@ class Target:
     scale: float | None
     freedom: float
     held_out: bool
+    grade: str = ""
 
     @property
     def where(self) -> Where:
@@ -75,19 +77,42 @@ def read_targets(problem: ProblemFile, model: Model, grid: Array) -> list[Target
     """
     targets: list[Target] = []
     findings: list[Finding] = []
+    tables: dict[Path, Grades] = {}
     for spec in problem.observations:
         try:
-            targets += _targets_of(spec, problem, model, grid)
+            targets += _targets_of(spec, problem, model, grid, tables)
         except DataError as error:
             where = error.where or Where(str(problem.path))
             findings += error.findings or [Finding(error.code, error.message, where, error.hint)]
+    findings += _unknown_rows(problem, targets) if not findings else []
     if findings:
         raise faults(findings, DataError)
     return targets
 
 
+def _unknown_rows(problem: ProblemFile, targets: Sequence[Target]) -> list[Finding]:
+    """Rows that an episode speaks of and the problem does not have."""
+    known = {(t.series, t.row.date.isoformat()) for t in targets}
+    return [
+        Finding(
+            "unknown-row", f'the episode "{episode.name}" speaks of {series} on {day}, of which '
+            "there is no row", Where(str(problem.path)),
+            did_you_mean(series, dict.fromkeys(t.series for t in targets))
+            or "name series as the report does, and days as YYYY-MM-DD",
+        )
+        for episode in problem.episodes
+        for series, days in episode.rows.items()
+        for day in days
+        if (series, day) not in known
+    ]  # fmt: skip
+
+
 def _targets_of(
-    spec: ObservationsFile, problem: ProblemFile, model: Model, grid: Array
+    spec: ObservationsFile,
+    problem: ProblemFile,
+    model: Model,
+    grid: Array,
+    tables: dict[Path, Grades],
 ) -> list[Target]:
     path = (problem.path.parent / spec.file).resolve()
     series = read_points(path) if is_points(path) else read_series(path)
@@ -109,6 +134,7 @@ def _targets_of(
     _check_units(rows, path, model, names[0], window)
     found = []
     for row in rows:
+        grade = _grade(path, row, tables)
         try:
             measured = measure(window, numbers, row.time, grid)
         except ValueError as fault:
@@ -118,11 +144,45 @@ def _targets_of(
         found.append(
             Target(
                 spec.name or path.stem, row, spec.run, names[0], measured, spec.kind,
-                None if spec.scale == "free" else spec.scale, spec.freedom,
-                _held_out(row, path, problem),
+                _scale(spec, row, grade, problem, path), spec.freedom,
+                _held_out(row, path, problem), grade,
             )
         )  # fmt: skip
     return found
+
+
+def _grade(path: Path, row: Observation, tables: dict[Path, Grades]) -> str:
+    """The grade of a row's source by the table above its folder; each table is read once."""
+    table = path.parent.parent / TABLE
+    if table not in tables:
+        tables[table] = read_grades(table) if table.is_file() else Grades({})
+    return tables[table].of(path.stem, row)
+
+
+def _scale(
+    spec: ObservationsFile, row: Observation, grade: str, problem: ProblemFile, path: Path
+) -> float | None:
+    """Standard deviation of a row; None if it is estimated.
+
+    Raises
+    ------
+    DataError
+        If it is that of a grade which the row or the problem does not have.
+    """
+    if spec.scale == "free":
+        return None
+    if spec.scale != "grade":
+        return spec.scale
+    relative: float | None = getattr(problem.grades, grade, None) if grade else None
+    if relative is None:
+        what = f'the problem has no scale for the grade "{grade}"' if grade else "it has no grade"
+        raise DataError(
+            f'the scale of "{path.stem}" is to be that of its grade, but {what}', code="grade",
+            where=Where(str(path), row.line),
+            hint=f"add {grade} = 0.1 to [grades] in {problem.path.name}" if grade
+            else f"add a line for {path.stem} to {TABLE}",
+        )  # fmt: skip
+    return relative if spec.kind == "lognormal" else relative * abs(row.value)
 
 
 def _check_units(
@@ -164,17 +224,23 @@ def _in_model_units(series: Series) -> Series:
 
 
 def _counts(row: Observation, spec: ObservationsFile, problem: ProblemFile) -> bool:
-    seen = problem.as_of is None or decimal_year(row.published) < problem.as_of
+    seen = _seen(row, problem) or problem.held_out.published_later
     late = spec.after is None or row.time >= spec.after
     early = spec.before is None or row.time < spec.before
     listed = spec.dates is None or row.date.isoformat() in spec.dates
     return seen and late and early and listed
 
 
+def _seen(row: Observation, problem: ProblemFile) -> bool:
+    """Whether a row was public at the date of the problem."""
+    return problem.as_of is None or decimal_year(row.published) < problem.as_of
+
+
 def _held_out(row: Observation, path: Path, problem: ProblemFile) -> bool:
     held = problem.held_out
     whole = any((problem.path.parent / file).resolve() == path for file in held.files)
-    return whole or (held.after is not None and row.time >= held.after)
+    late = held.after is not None and row.time >= held.after
+    return whole or late or not _seen(row, problem)
 
 
 def last_time(targets: Sequence[Target], grid: Array) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from bullbear.calibration.fit import Fit
 from bullbear.calibration.folder import provenance
 from bullbear.calibration.goodness import Goodness
+from bullbear.report.fit_tests import foretold, next_numbers, table, unmet
 from bullbear.report.fit_words import changes, learned, systematic, untold
 from bullbear.report.numbers import percent, short
 
@@ -22,6 +23,9 @@ def fit_report(fit: Fit, figures: Sequence[str] = ()) -> str:
         _section("What was learned", learned(fit)),
         _section("What the numbers cannot tell", untold(fit)),
         _section("What is systematically off", systematic(fit)),
+        _section("Numbers that the fit does not meet", unmet(fit)),
+        foretold(fit),
+        next_numbers(fit),
         _section("What changed", changes(fit, 12)),
         *(f"![{name}]({name})" for name in figures),
         _constants(fit),
@@ -42,9 +46,7 @@ def _section(title: str, lines: Iterable[str]) -> str:
 
 
 def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return f"## {title}\n\n" + "\n".join(lines)
+    return f"## {title}\n\n{table(head, rows)}"
 
 
 def _constants(fit: Fit) -> str:
@@ -93,21 +95,24 @@ def _posterior(fit: Fit, name: str) -> str:
 
 
 def _series(fit: Fit) -> str:
-    rows = [_series_row(found, "fitted") for found in fit.fitted]
-    rows += [_series_row(found, "held out") for found in fit.held_out]
-    head = ("series", "use", "n", "RMSE", "R²", "chi-square", "Uᴹ", "Uˢ", "Uᶜ",
-            "autocorrelation of pulls", "largest pull")  # fmt: skip
+    rows = [_series_row(fit, found, "fitted") for found in fit.fitted]
+    rows += [_series_row(fit, found, "held out") for found in fit.held_out]
+    head = ("series", "use", "n", "RMSE", "R²", "costs most", "its share of the squares",
+            "R² without it", "chi-square", "Uᴹ", "Uˢ", "Uᶜ", "autocorrelation of pulls",
+            "largest pull")  # fmt: skip
     return _table("How well each series is met", head, rows)
 
 
-def _series_row(found: Goodness, use: str) -> tuple[str, ...]:
+def _series_row(fit: Fit, found: Goodness, use: str) -> tuple[str, ...]:
+    costliest = fit.objective.targets[found.costliest].row
     shares = found.theil
     theil = ("–",) * 3 if shares is None else tuple(
         f"{share:.2f}" for share in (shares.um, shares.us, shares.uc))  # fmt: skip
     return (
         found.name, use, str(found.n), short(found.rmse), _decimals(found.r2),
-        f"{found.chi2:.1f}", *theil, _decimals(found.autocorrelation),
-        f"{max(found.pulls, key=abs):+.1f}",
+        f"{short(costliest.value)} at {costliest.time:.2f}", percent(found.share),
+        _decimals(found.r2_without), f"{found.chi2:.1f}", *theil,
+        _decimals(found.autocorrelation), f"{max(found.pulls, key=abs):+.1f}",
     )  # fmt: skip
 
 
@@ -123,10 +128,22 @@ def _ledger(fit: Fit) -> str:
         rows.append((
             target.series, f"{target.row.time:.3f}", target.run, short(target.row.value),
             short(float(fit.best.predictions[i])), target.kind, short(float(scale)),
-            f"{pulls[i]:+.2f}", "held out" if target.held_out else "used",
+            f"{pulls[i]:+.2f}", "held out" if target.held_out else "used", target.grade or "–",
             (target.row.title or "–").replace("|", "/"),
         ))  # fmt: skip
-    head = ("series", "time", "run", "number", "fit", "law", "scale", "pull", "use", "source")
+    head = (
+        "series",
+        "time",
+        "run",
+        "number",
+        "fit",
+        "law",
+        "scale",
+        "pull",
+        "use",
+        "grade",
+        "source",
+    )
     return _table("Ledger of numbers", head, rows)
 
 
