@@ -13,7 +13,7 @@ from bullbear.analysis.columns import Columns, request
 from bullbear.analysis.discovery import Box, Discovery, Flags, Quality, discover, quality
 from bullbear.analysis.evaluation import Evaluation, Journal
 from bullbear.analysis.outcomes import Outcomes, columns_of, hold, load_outcomes, together
-from bullbear.analysis.runway import PIECE, classes, sample
+from bullbear.analysis.runway import PIECE, Share, classes, sample
 from bullbear.analysis.study import Case, N, Study
 from bullbear.analysis.uncertain import uncertain
 from bullbear.errors import UsageError, did_you_mean
@@ -163,13 +163,18 @@ def _chosen(
     search: Discovery, points: Array, cases: Flags, density: float
 ) -> tuple[Box, dict[int, float]]:
     """Of all boxes, limits without meaning dropped, the one of the largest coverage that is dense
-    enough; the densest where none is."""
+    enough; the densest where none is.
+
+    The best of many boxes looks denser than it is where it was chosen, so the lower end of the
+    interval of its density has to reach what is asked for.
+    """
     pruned = [_pruned(box, points, cases) for box in search.boxes]
-    worth = [quality(box, points, cases) for box, _ in pruned]
-    dense = [i for i, q in enumerate(worth) if q.density >= density]
+    inside = [box.holds(points) for box, _ in pruned]
+    worth = [Share.of(cases[flags]) if flags.any() else Share(0, 0, 0) for flags in inside]
+    dense = [i for i, share in enumerate(worth) if share.lower >= density or share.value == 1]
     if dense:
-        return pruned[max(dense, key=lambda i: worth[i].coverage)]
-    return pruned[max(range(len(pruned)), key=lambda i: worth[i].density)]
+        return pruned[max(dense, key=lambda i: int(cases[inside[i]].sum()))]
+    return pruned[max(range(len(pruned)), key=lambda i: worth[i].value)]
 
 
 def _pruned(box: Box, points: Array, cases: Flags) -> tuple[Box, dict[int, float]]:

@@ -30,8 +30,10 @@ class Box:
 
     def holds(self, points: Array) -> Flags:
         """Which points (draw, input) lie inside."""
-        inside = (points >= self.lower) & (points <= self.upper)
-        return np.asarray(inside.all(axis=1), dtype=np.bool_)
+        inside = np.ones(len(points), dtype=np.bool_)
+        for i in self.restricted:
+            inside &= (points[:, i] >= self.lower[i]) & (points[:, i] <= self.upper[i])
+        return inside
 
     @property
     def restricted(self) -> tuple[int, ...]:
@@ -121,21 +123,25 @@ def _trajectory(points: Array, cases: Flags, peel: float) -> Iterator[Box]:
 
 def _peeled(box: Box, points: Array, cases: Flags, peel: float) -> Box | None:
     """The box without the slice whose loss raises the density most."""
-    best: tuple[float, Box] | None = None
-    before = cases.mean()
-    for i in range(points.shape[1]):
-        column = points[:, i]
-        for side, cut in (("lower", np.quantile(column, peel)),
-                          ("upper", np.quantile(column, 1 - peel))):  # fmt: skip
-            keep = column > cut if side == "lower" else column < cut
-            if not keep.any() or keep.all():
-                continue
-            # the gain per point lost: slices of ties are not favoured for being thick
-            gain = (cases[keep].mean() - before) / (1 - keep.mean())
-            if best is None or gain > best[0]:
-                edge = column[keep].min() if side == "lower" else column[keep].max()
-                best = (float(gain), _limited(box, i, side, float(edge)))
-    return None if best is None else best[1]
+    low, high = np.quantile(points, [peel, 1 - peel], axis=0)
+    gains = np.stack([_gains(points > low, cases), _gains(points < high, cases)])
+    if not np.isfinite(gains).any():
+        return None
+    side, i = np.unravel_index(int(np.argmax(gains)), gains.shape)
+    column = points[:, i]
+    if side == 0:
+        return _limited(box, int(i), "lower", float(column[column > low[i]].min()))
+    return _limited(box, int(i), "upper", float(column[column < high[i]].max()))
+
+
+def _gains(keep: Flags, cases: Flags) -> Array:
+    """Density gained per point lost, by every input, shape (input,); slices of ties are not
+    favoured for being thick.  -inf where nothing is lost, or nothing left."""
+    left = keep.sum(axis=0)
+    hits = keep[cases].sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = (hits / left - cases.mean()) / (1 - left / len(keep))
+    return np.where((left > 0) & (left < len(keep)), found, -np.inf)
 
 
 def _limited(box: Box, i: int, side: str, edge: float) -> Box:

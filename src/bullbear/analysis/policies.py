@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bullbear.analysis.columns import Columns, columns
 from bullbear.analysis.evaluation import Evaluation, Journal
+from bullbear.analysis.information import Worth, worth
 from bullbear.analysis.outcomes import Outcomes, columns_of, hold, load_outcomes, together
 from bullbear.analysis.policies_file import Policies
 from bullbear.analysis.runway import PIECE
@@ -95,13 +96,25 @@ class Comparison:
         return difference.mean(axis=0), 1.96 * spread
 
     @cached_property
+    def burden(self) -> Array:
+        """Sum of the regrets, each over the spread of its criterion, shape (policy, draw)."""
+        scale = self.values.reshape(-1, len(self.criteria)).std(axis=0)
+        found: Array = (self.regret / np.where(scale > 0, scale, 1.0)).sum(axis=2)
+        return found
+
+    @cached_property
+    def information(self) -> tuple[Worth, Worth]:
+        """What knowing inputs before choosing is worth: in the share of draws in which all
+        criteria are satisfied, and in the sum of regrets."""
+        return worth(self.points, self.satisfied.all(axis=2).astype(np.float64)), worth(
+            self.points, -self.burden
+        )
+
+    @cached_property
     def flips(self) -> Flip:
         """What the choice between the two most robust policies hangs on."""
         first, second = self.order[:2]
-        scale = self.values.reshape(-1, len(self.criteria)).std(axis=0)
-        scale = np.where(scale > 0, scale, 1.0)
-        burden = (self.regret / scale).sum(axis=2)
-        better = burden[second] < burden[first]
+        better = self.burden[second] < self.burden[first]
         found = given_data(self.points, better[:, None].astype(np.float64))
         means = [self.points[better == side].mean(axis=0) if (better == side).any() else 0.0
                  for side in (True, False)]  # fmt: skip

@@ -55,7 +55,7 @@ def command(
     from bullbear.analysis.policies import Contest
     from bullbear.analysis.policies_file import load_policies
     from bullbear.models.ensemble import Options
-    from bullbear.report.sensitivity_policies import NAME, content, draw, report, sentences
+    from bullbear.report.sensitivity_policies import NAME, content, draw, knowing, report, sentences
 
     check_writable(out)
     path = study_file(ctx, file, "policies-", "policies")
@@ -75,7 +75,7 @@ def command(
     if as_json:
         say_json({"ok": True, **told, "files": files})
         return
-    for text in sentences(found):
+    for text in (*sentences(found), *knowing(found)):
         say(wrapped(text))
     for i in found.order:
         say(f"  {float(found.robust[i]):>4.0%}  {found.policies[i]}")

@@ -11,10 +11,12 @@ from bullbear.report.drawing import DPI, LINE_COLOURS, plain_style
 from bullbear.report.numbers import percent, short
 
 if TYPE_CHECKING:
+    from bullbear.analysis.information import Worth
     from bullbear.analysis.policies import Comparison
 
 NAME = "policies.png"
 NAMED = 3
+SHOWN = 8
 
 
 def sentences(found: Comparison) -> list[str]:
@@ -41,8 +43,57 @@ def sentences(found: Comparison) -> list[str]:
     ]  # fmt: skip
 
 
+def telling(found: Comparison) -> list[int]:
+    """Inputs of which it is sure that knowing them saves regret, the most valuable first."""
+    _, regret = found.information
+    return [int(i) for i in np.argsort(-regret.each, kind="stable")
+            if regret.each[i] > regret.each_width[i]]  # fmt: skip
+
+
+def knowing(found: Comparison) -> list[str]:
+    """What it would be worth to know the uncertain constants before choosing, in words."""
+    share, regret = found.information
+    texts = [
+        f"Knowing every constant before choosing would raise the share of draws in which the "
+        f"chosen policy satisfies everything from {percent(share.now)} to "
+        f"{percent(share.now + share.everything)}, and save {percent(_part(regret))} of the "
+        "expected regret of the best choice without that knowledge."
+    ]
+    first = telling(found)[:NAMED]
+    if not first:
+        return [*texts, "No constant alone is surely worth knowing for this choice."]
+    named = [f"{found.inputs[i]} ({percent(float(regret.each[i] / -regret.now))})" for i in first]
+    return [*texts, f"Of single constants the most is worth knowing, as a share of that regret: "
+                    f"{', '.join(named)}."]  # fmt: skip
+
+
+def _part(worth: Worth) -> float:
+    """The share of the regret that goes with full knowledge."""
+    return worth.everything / -worth.now if worth.now else 0.0
+
+
+def _knowing_table(found: Comparison) -> list[str]:
+    share, regret = found.information
+    lines = ["## What knowing would be worth", "", *(f"- {text}" for text in knowing(found)), ""]
+    rows = telling(found)[:SHOWN]
+    if not rows:
+        return lines
+    lines += ["| constant | regret saved | more draws that satisfy everything |",
+              "| --- | ---: | ---: |"]  # fmt: skip
+    lines += [
+        f"| {found.inputs[i]} | {short(float(regret.each[i]))} ± "
+        f"{short(float(regret.each_width[i]))} | {100 * share.each[i]:.1f} ± "
+        f"{100 * share.each_width[i]:.1f} points |" for i in rows
+    ]  # fmt: skip
+    return [*lines, "", f"Regret is the sum over the criteria, each over the spread of its values; "
+            f"without knowledge it is {short(-regret.now)} at best. A constant is worth what is "
+            "gained by choosing in each eighth of its range what is best there, in draws that did "
+            "not choose it.", ""]  # fmt: skip
+
+
 def content(found: Comparison) -> dict[str, Any]:
     """The object of `policies.json`."""
+    share, regret = found.information
     flip = found.flips
     return {
         "criteria": [
@@ -63,7 +114,19 @@ def content(found: Comparison) -> dict[str, Any]:
                 for i in flip.telling
             ],
         },
-        "words": sentences(found),
+        "information": {
+            "satisfied": {"now": share.now, "everything": share.everything,
+                          "everything_conf": share.everything_width},
+            "regret": {"now": -regret.now, "everything": regret.everything,
+                       "everything_conf": regret.everything_width},
+            "inputs": [
+                {"input": found.inputs[i], "regret": float(regret.each[i]),
+                 "regret_conf": float(regret.each_width[i]), "satisfied": float(share.each[i]),
+                 "satisfied_conf": float(share.each_width[i])}
+                for i in telling(found)
+            ],
+        },
+        "words": [*sentences(found), *knowing(found)],
     }  # fmt: skip
 
 
@@ -108,7 +171,7 @@ def _number(value: float) -> str:
 def report(title: str, found: Comparison) -> str:
     """The report as Markdown; every number comes from the comparison."""
     lines = [f"# {title}", "", *(f"- {text}" for text in sentences(found)), ""]
-    lines += [f"![policies]({NAME})", "", *table(found), ""]
+    lines += [f"![policies]({NAME})", "", *_knowing_table(found), *table(found), ""]
     lines += [
         "Regret is what the best policy of a draw has more. Events that do not happen count "
         "as at the horizon. Differences are of the same draws; ± is a 95 % interval.",

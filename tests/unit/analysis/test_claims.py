@@ -32,7 +32,7 @@ at_most = 5
 
 
 def claim(**keys: object) -> Claim:
-    return Claim(name="a", quote="b", post=1, variable="Drain", at=2024, **keys)  # type: ignore[arg-type]
+    return Claim(name="a", quote="b", post=1, variable="Drain", at=2024, **keys)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from bullbear.analysis.policies import Comparison, Contest
 from bullbear.analysis.policies_file import FILE, SCHEMA, load_policies, schema_text
 from bullbear.errors import BullbearError
 from bullbear.models.ensemble import Options
+from bullbear.report.sensitivity_policies import content, knowing
 
 MODELS = Path(__file__).parents[2] / "known_answers" / "models"
 CONTEST = f"""
@@ -86,6 +87,22 @@ def test_the_input_that_flips_the_choice_is_named() -> None:
     assert flip.indices.value[1, 0] == pytest.approx(1, abs=0.05)
     assert flip.direction[1] == 1
     assert flip.share == pytest.approx(0.5, abs=0.05)
+
+
+def test_what_is_worth_knowing_is_told() -> None:
+    """To know y is worth E max(0.5, y) - 0.5 = 1/8 in the unit of the criterion, and all of what
+    can be known; the other inputs are worth nothing."""
+    random = np.random.default_rng(0)
+    points = random.random((4000, 3))
+    values = np.stack([np.full((4000, 1), 0.5), points[:, 1:2], np.full((4000, 1), 0.0)])
+    found = Comparison(("a",), ("sure", "bold", "bad"), ("x", "y", "z"), 4000, 0, 0, points, values,
+                       np.ones(1), np.array([0.4]))  # fmt: skip
+    told = content(found)["information"]
+    assert [row["input"] for row in told["inputs"]] == ["y"]
+    saved = told["inputs"][0]["regret"] * values.std()
+    assert saved == pytest.approx(0.125, abs=0.01)
+    assert told["regret"]["everything"] == pytest.approx(told["regret"]["now"])
+    assert "y" in knowing(found)[1]
 
 
 @pytest.mark.parametrize(

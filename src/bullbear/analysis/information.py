@@ -1,0 +1,95 @@
+"""What knowing an uncertain constant would be worth, from draws that are there already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bullbear.analysis.variance import CONFIDENCE, Array, rank_first_order
+
+BINS = 8
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What is gained by choosing among policies after looking, in the unit of the utility.
+
+    Attributes
+    ----------
+    now : mean utility of the policy that is best without looking
+    everything, everything_width : gain from knowing all inputs, and the half width of its 95 %
+        interval (the expected value of perfect information)
+    each, each_width : gain from knowing one input alone, shape (input,) (partial perfect
+        information)
+    """
+
+    now: float
+    everything: float
+    everything_width: float
+    each: Array
+    each_width: Array
+
+
+def worth(points: Array, utility: Array, seed: int = 0) -> Worth:
+    """The expected value of perfect and of partial perfect information.
+
+    Parameters
+    ----------
+    points : shape (draw, input)
+    utility : shape (policy, draw); more is better
+
+    The value of partial information is that of a rule: in each of `BINS` equal shares of the
+    draws, ordered by the input, take the policy that is best there.  The rule is learnt on some
+    folds of the draws and judged on another, so that chance is not taken for value; what a finer
+    rule would bring more is missed.
+    """
+    draws = utility.shape[1]
+    best = int(utility.mean(axis=1).argmax())
+    gain, width = _mean(utility.max(axis=0) - utility[best])
+    folds = np.random.default_rng(seed).permutation(draws) % FOLDS
+    each = [_mean(_gain(column, utility, folds)) for column in points.T]
+    return Worth(float(utility[best].mean()), gain, width, np.array([e[0] for e in each]),
+                 np.array([e[1] for e in each]))  # fmt: skip
+
+
+def _gain(column: Array, utility: Array, folds: npt.NDArray[np.int_]) -> Array:
+    """What the rule brings more than the policy that is best without it, shape (draw,)."""
+    share = np.empty(len(column), dtype=np.int_)
+    share[np.argsort(column, kind="stable")] = np.arange(len(column)) * BINS // len(column)
+    # sums of every policy over the draws of a fold and a share
+    member = (folds * BINS + share)[None, :] == np.arange(FOLDS * BINS)[:, None]
+    sums = (utility @ member.T.astype(np.float64)).reshape(len(utility), FOLDS, BINS)
+    others = sums.sum(axis=1, keepdims=True) - sums
+    chosen = others.argmax(axis=0)[folds, share]
+    plain = others.sum(axis=2).argmax(axis=0)[folds]
+    every = np.arange(len(column))
+    found: Array = utility[chosen, every] - utility[plain, every]
+    return found
+
+
+def _mean(values: Array) -> tuple[float, float]:
+    from scipy.stats import norm
+
+    factor = float(norm.ppf(0.5 + CONFIDENCE / 2))
+    return float(values.mean()), factor * float(values.std(ddof=1)) / float(np.sqrt(len(values)))
+
+
+def variance_left(inputs: Array, values: Array, noise: Array, seed: int = 0) -> Array:
+    """Variance of the outputs that is left on average after one input is measured.
+
+    Parameters
+    ----------
+    inputs : shape (draw, input)
+    values : shape (draw, output)
+    noise : standard deviation of each measurement, shape (input,); 0 is perfect knowledge
+
+    Shape (input, output).  A measurement is an input of its own, which explains what it tells of
+    the outputs: the variance left is that behind its first-order index.
+    """
+    random = np.random.default_rng(seed)
+    measured = inputs + noise * random.standard_normal(inputs.shape)
+    found: Array = values.var(axis=0) * (1 - rank_first_order(measured, values))
+    return found
