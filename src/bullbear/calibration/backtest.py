@@ -74,7 +74,8 @@ def backtest(
     held = ~objective.fitted & two_sided
     if not held.any():
         return None
-    pulls = np.where(held, _pulls(objective, best, covariance), np.nan)
+    residuals = objective.terms(best.predictions).residual
+    pulls = np.where(held, residuals / spreads(objective, best, covariance), np.nan)
     within = np.abs(pulls) <= _MOST
     if bands is not None:
         within = held & (bands[0] <= objective.observed) & (objective.observed <= bands[2])
@@ -92,17 +93,31 @@ def backtest(
     return Backtest(pulls, tuple(found))
 
 
-def _pulls(objective: Objective, best: Evaluation, covariance: Array) -> Array:
-    """Residuals of all targets in spreads of their bands, shape (target,)."""
-    predictions, by_value = objective.foreseen(best.values, slopes=True)
+def spreads(objective: Objective, best: Evaluation, covariance: Array) -> Array:
+    """Spread of what would be published, in scales of each number: its own error and what the
+    constants leave open, shape (target,); infinite where a constant is not told at all."""
+    _, by_value = objective.foreseen(best.values, slopes=True)
     assert by_value is not None
-    terms = objective.terms(predictions)
+    terms = objective.terms(best.predictions)
     along = terms.slope[:, None] * by_value * objective.space.slopes(best.values)
     lost = ~np.isfinite(np.diag(covariance))
     known = np.where(np.isfinite(covariance), covariance, 0.0)
     variance = 1 + np.einsum("ti,ij,tj->t", along, known, along)
     variance[(along[:, lost] != 0).any(axis=1)] = np.inf
-    return np.asarray(terms.residual / np.sqrt(variance))
+    return np.asarray(np.sqrt(variance))
+
+
+def linear_bands(objective: Objective, best: Evaluation, covariance: Array) -> Array:
+    """5, 50 and 95 % of what would be published, to first order, shape (3, target).
+
+    NaN for one-sided numbers, and where a constant is not told at all.
+    """
+    wide = spreads(objective, best, covariance) * objective.scales
+    kinds = np.array([t.kind for t in objective.targets])
+    wide = np.where(np.isfinite(wide) & np.isin(kinds, _LAWS), wide, np.nan)
+    steps = np.array([-_MOST, 0.0, _MOST])[:, None] * wide
+    relative = kinds == "lognormal"
+    return np.where(relative, best.predictions * np.exp(steps), best.predictions + steps)
 
 
 def _knowing_nothing(objective: Objective, held: Sequence[int]) -> tuple[float, float]:

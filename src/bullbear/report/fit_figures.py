@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bullbear.calibration.backtest import linear_bands
 from bullbear.calibration.fit import Fit
 from bullbear.calibration.profile import RISE
 from bullbear.report.drawing import DPI, FAINT, LINE_COLOURS, plain_style
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ACROSS = 3
+_CLOSE = 0.05  # of its size: a shorter axis is widened
+_BOUND = {"below": "v", "above": "^"}  # a number that the model should stay on one side of
 _BAND, _FIT = LINE_COLOURS[5], LINE_COLOURS[0]
 _METADATA = {"Software": None}  # the same bytes on every machine
 
@@ -52,18 +55,23 @@ def _history(fit: Fit) -> Figure:
     objective = fit.objective
     names = list(dict.fromkeys(t.series for t in objective.targets))
     figure, panels = _canvas(len(names))
+    if fit.posterior is not None:
+        bands = fit.posterior.bands
+        label = "5 to 95 %" if fit.posterior.converged else "5 to 95 %, not converged"
+    else:
+        bands = linear_bands(objective, fit.best, fit.curvature.covariance)
+        label = "5 to 95 %, linear"
     for axes, name in zip(panels, names, strict=True):
         own = [i for i, t in enumerate(objective.targets) if t.series == name]
         own.sort(key=lambda i: objective.targets[i].row.time)
         times = np.array([objective.targets[i].row.time for i in own])
-        if fit.posterior is not None:
-            low, _, high = fit.posterior.bands[:, own]
-            label = "5 to 95 %" if fit.posterior.converged else "5 to 95 %, not converged"
-            axes.vlines(times, low, high, color=_BAND, linewidth=4, alpha=0.5, label=label)
+        low, _, high = bands[:, own]
+        axes.vlines(times, low, high, color=_BAND, linewidth=4, alpha=0.5, label=label)
         for held, face in ((False, "white"), (True, "black")):
             shown = [k for k, i in enumerate(own) if objective.targets[i].held_out == held]
             if shown:
-                axes.plot(times[shown], objective.observed[own][shown], "o", color="black",
+                mark = _BOUND.get(objective.targets[own[0]].kind, "o")
+                axes.plot(times[shown], objective.observed[own][shown], mark, color="black",
                           markerfacecolor=face, markersize=4,
                           label="held out" if held else "published")  # fmt: skip
         marker = "-" if len(own) > 2 else "_"
@@ -72,9 +80,20 @@ def _history(fit: Fit) -> Figure:
         if np.ptp(times) < 1:
             axes.set_xlim(times.mean() - 1, times.mean() + 1)
             axes.xaxis.get_major_formatter().set_useOffset(False)  # type: ignore[attr-defined]
+        axes.locator_params(axis="x", nbins=5)
+        _not_too_close(axes)
         axes.yaxis.set_major_formatter(lambda value, _: short(value))
     panels[0].legend(fontsize=7)
     return figure
+
+
+def _not_too_close(axes: Axes) -> None:
+    """Widen an axis on which three digits would not tell its ends apart."""
+    low, high = axes.get_ylim()
+    size = max(abs(low), abs(high))
+    if high - low < _CLOSE * size:
+        middle = (low + high) / 2
+        axes.set_ylim(middle - _CLOSE * size / 2, middle + _CLOSE * size / 2)
 
 
 def _constants(fit: Fit) -> Figure:

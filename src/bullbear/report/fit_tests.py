@@ -140,7 +140,7 @@ def _against_nothing(fit: Fit) -> Iterator[str]:
 
 def _share(error: float) -> str:
     """A typical logarithmic miss as a factor."""
-    return f"x {math.exp(error):.2f}" if math.isfinite(error) else "–"
+    return f"x {short(math.exp(error))}" if math.isfinite(error) else "–"
 
 
 # -- numbers that could be had --------------------------------------------------------------------
