@@ -178,3 +178,54 @@ def cli(
         return Outcome(int(left.value.code or 0), said.out, said.err)
 
     return call
+
+
+_CLOCK = """\
+INITIAL TIME = 0 ~ Year ~ Begin.|
+FINAL TIME = 10 ~ Year ~ End.|
+TIME STEP = 0.125 ~ Year ~ Step.|
+SAVEPER = TIME STEP ~ Year ~ Every step.|
+"""
+CALIBRATED = {
+    "growth": """\
+{UTF-8}
+stock = INTEG(rate * stock, 10) ~ Ton ~ Grows.|
+rate = 0.1 ~ 1/Year ~ Sought.|
+unused = 2 ~ Dmnl ~ No number depends on it.|
+""",
+    "two": """\
+{UTF-8}
+stock = INTEG(birth rate * stock - death rate * stock, 10) ~ Ton ~ Only the difference tells.|
+birth rate = 0.2 ~ 1/Year ~ Sought.|
+death rate = 0.1 ~ 1/Year ~ Sought.|
+""",
+    "line": """\
+{UTF-8}
+y = slope * x / (1 + curve * x) ~ Unit ~ A line, or a curve.|
+x = Time * one ~ Unit ~ Abscissa.|
+one = 1 ~ Unit/Year ~ Makes time a length.|
+slope = 0.6 ~ Dmnl ~ Sought.|
+curve = 0 ~ 1/Unit ~ A line.|
+level = 1.5 ~ Unit ~ Sought.|
+shown level = level + 0 * x ~ Unit ~ The same at all times.|
+""",
+}
+"""Small models that calibration problems are about."""
+
+
+@pytest.fixture
+def problem(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a calibration problem about one of the small models, and its series beside it.
+
+    A series is given by its rows `time,value,unit`; what comes back is the path of the problem.
+    """
+
+    def write(model: str, text: str, **series: str) -> Path:
+        (tmp_path / f"{model}.mdl").write_text(CALIBRATED[model] + _CLOCK)
+        for name, rows in series.items():
+            (tmp_path / f"{name}.csv").write_text("time,value,unit\n" + rows)
+        path = tmp_path / "problem.toml"
+        path.write_text(f'model = "{model}.mdl"\n{text}')
+        return path
+
+    return write

@@ -13,35 +13,8 @@ from typing import Any
 
 import pytest
 
-MODEL = """{UTF-8}
-stock= INTEG(growth, 10)
-	~	Ton
-	~	|
-growth= rate * stock
-	~	Ton/Year
-	~	|
-rate= 0.1
-	~	1/Year
-	~	|
-unused= 2
-	~	Dmnl
-	~	|
-INITIAL TIME= 0
-	~	Year
-	~	|
-FINAL TIME= 10
-	~	Year
-	~	|
-TIME STEP= 0.125
-	~	Year
-	~	|
-SAVEPER= TIME STEP
-	~	Year
-	~	|
-"""
 PROBLEM = """
 title = "Growth"
-model = "growth.mdl"
 predictions = ["stock at 10"]
 [parameters.rate]
 lower = 0.01
@@ -56,11 +29,9 @@ ROWS = "1,11.2,Ton\n3,13.4,Ton\n5,16.8,Ton\n7,20,Ton\n9,24.9,Ton\n"
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "growth.mdl").write_text(MODEL)
-    (tmp_path / "points.csv").write_text("time,value,unit\n" + ROWS)
-    (tmp_path / "problem.toml").write_text(PROBLEM)
-    return tmp_path
+def folder(problem: Callable[..., Path]) -> Path:
+    path = problem("growth", PROBLEM, points=ROWS)
+    return path.parent
 
 
 def call(bullbear: Callable[..., Any], folder: Path, *more: str) -> Any:
@@ -116,7 +87,9 @@ def test_a_full_fit_has_profiles_and_a_posterior_that_agree(
 
     draws = pd.read_parquet(folder / "out" / "draws.parquet")
     assert draws["rate"].std() == pytest.approx(rate["se"], rel=0.1)
-    assert draws["stock at 10"].mean() == pytest.approx(foretold["value"], rel=0.02)
+    assert list(draws.columns) == ["rate"]
+    ahead = pd.read_parquet(folder / "out" / "foretold.parquet")
+    assert ahead["stock at 10"].mean() == pytest.approx(foretold["value"], rel=0.02)
 
 
 def test_the_same_seed_gives_the_same_fit(bullbear: Callable[..., Any], folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,54 +14,10 @@ from bullbear.calibration.objective import Objective, open_problem
 from bullbear.calibration.profile import RISE, Side, Task, one_side
 from bullbear.calibration.search import POLISHED, descend
 
-LINE = """{UTF-8}
-y= slope * x / (1 + curve * x)
-	~	Unit
-	~	|
-x= Time * one
-	~	Unit
-	~	|
-one= 1
-	~	Unit/Year
-	~	|
-slope= 0.6
-	~	Dmnl
-	~	|
-curve= 0
-	~	1/Unit
-	~	|
-level= 1.5
-	~	Unit
-	~	|
-shown level= level + 0 * x
-	~	Unit
-	~	|
-INITIAL TIME= 0
-	~	Year
-	~	|
-FINAL TIME= 8
-	~	Year
-	~	|
-TIME STEP= 0.02
-	~	Year
-	~	|
-SAVEPER= TIME STEP
-	~	Year
-	~	|
-"""
 
-
-def made(folder: Path, problem: str, series: dict[str, str]) -> Objective:
-    (folder / "line.mdl").write_text(LINE)
-    for name, rows in series.items():
-        (folder / f"{name}.csv").write_text("time,value,unit\n" + rows)
-    (folder / "problem.toml").write_text('model = "line.mdl"\n' + problem)
-    return open_problem(folder / "problem.toml")
-
-
-def censored(folder: Path, scale: str) -> Objective:
+def censored(problem: Callable[..., Path], scale: str) -> Objective:
     """Values 1.2, 0.7, 1.9, 1.4, and two that are only known to lie above 2."""
-    problem = f"""
+    text = f"""
 [parameters.level]
 lower = 0.1
 upper = 10
@@ -79,29 +36,29 @@ kind = "above"
 scale = {scale}
 """
     seen = "1,1.2,Unit\n2,0.7,Unit\n3,1.9,Unit\n4,1.4,Unit\n"
-    return made(folder, problem, {"seen": seen, "limits": "5,2.0,Unit\n6,2.0,Unit\n"})
+    return open_problem(problem("line", text, seen=seen, limits="5,2.0,Unit\n6,2.0,Unit\n"))
 
 
-def test_mean_of_a_censored_sample(tmp_path: Path) -> None:
-    objective = censored(tmp_path, "0.5")
+def test_mean_of_a_censored_sample(problem: Callable[..., Path]) -> None:
+    objective = censored(problem, "0.5")
     found = descend(objective, np.array([1.0]), POLISHED)
     assert found.end == pytest.approx([1.630198], abs=5e-7)
 
 
-def test_mean_and_scale_of_a_censored_sample(tmp_path: Path) -> None:
+def test_mean_and_scale_of_a_censored_sample(problem: Callable[..., Path]) -> None:
     """One scale is estimated for the numbers and the limits, because they have one name."""
-    objective = censored(tmp_path, '"free"')
+    objective = censored(problem, '"free"')
     found = descend(objective, np.array([1.0]), POLISHED)
     assert found.end == pytest.approx([1.677758], abs=5e-7)
     assert objective.scales == pytest.approx(np.full(6, 0.670396), abs=5e-7)
     assert found.objective == pytest.approx(5.842493, abs=5e-7)
 
 
-def test_a_wrong_shape_is_met_closely_and_told(tmp_path: Path) -> None:
+def test_a_wrong_shape_is_met_closely_and_told(problem: Callable[..., Path]) -> None:
     """The truth bends, the model does not: a tiny standard error, and misses in one long row."""
     x = np.linspace(0.2, 4, 11)
     rows = "".join(f"{t!r},{0.65 * t / (1 + t / 20)!r},Unit\n" for t in x.tolist())
-    problem = """
+    text = """
 [parameters.slope]
 lower = 0.01
 upper = 10
@@ -112,7 +69,7 @@ variable = "y"
 kind = "normal"
 scale = 0.01
 """
-    objective = made(tmp_path, problem, {"bent": rows})
+    objective = open_problem(problem("line", text, bent=rows))
     best = objective.at(descend(objective, np.array([0.5]), POLISHED).end, slopes=True)
     around = curvature(objective, best)
     (found,) = goodness(objective, best)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,31 +20,7 @@ from bullbear.calibration.prior_check import prior_points
 from bullbear.calibration.search import descend, race, search, start_points
 from bullbear.errors import DataError
 
-MODEL = """{UTF-8}
-stock= INTEG(birth rate * stock - death rate * stock, 10)
-	~	Ton
-	~	|
-birth rate= 0.2
-	~	1/Year
-	~	|
-death rate= 0.1
-	~	1/Year
-	~	|
-INITIAL TIME= 0
-	~	Year
-	~	|
-FINAL TIME= 10
-	~	Year
-	~	|
-TIME STEP= 0.125
-	~	Year
-	~	|
-SAVEPER= TIME STEP
-	~	Year
-	~	|
-"""
 PROBLEM = """
-model = "two.mdl"
 [parameters."birth rate"]
 lower = 0.01
 upper = 1
@@ -62,14 +39,21 @@ kind = "below"
 window = "maximum(0, 8)"
 scale = 1
 """
+PRIOR = 'prior = "lognormal(0.2, 0.1)"'
+Two = Callable[..., Objective]
 
 
-def two(folder: Path, prior: str = "") -> Objective:
-    (folder / "two.mdl").write_text(MODEL)
-    (folder / "points.csv").write_text("time,value,unit\n1,11.2,Ton\n4.3,15.1,Ton\n9,24.9,Ton\n")
-    (folder / "peak.csv").write_text("time,value,unit\n8,23,Ton\n")
-    (folder / "problem.toml").write_text(PROBLEM.replace("PRIOR", prior))
-    return open_problem(folder / "problem.toml")
+@pytest.fixture
+def two(problem: Callable[..., Path]) -> Two:
+    """Opens a problem about two rates of which the numbers tell only the difference."""
+
+    def opened(prior: str = "") -> Objective:
+        return open_problem(
+            problem("two", PROBLEM.replace("PRIOR", prior), peak="8,23,Ton\n",
+                    points="1,11.2,Ton\n4.3,15.1,Ton\n9,24.9,Ton\n")
+        )  # fmt: skip
+
+    return opened
 
 
 @pytest.mark.long
@@ -108,14 +92,14 @@ def test_a_batch_gives_what_single_points_give(root: Path) -> None:
     )
 
 
-def test_points_outside_the_bounds_have_no_density(tmp_path: Path) -> None:
-    objective = two(tmp_path)
+def test_points_outside_the_bounds_have_no_density(two: Two) -> None:
+    objective = two()
     outside = objective.space.to_fit(np.array([[2.0, 0.1], [0.2, 0.1]]))
     assert np.isneginf(Batches(objective).log_posterior(outside)).tolist() == [True, False]
 
 
-def test_only_the_difference_of_two_rates_is_told(tmp_path: Path) -> None:
-    objective = two(tmp_path)
+def test_only_the_difference_of_two_rates_is_told(two: Two) -> None:
+    objective = two()
     best = objective.at(descend(objective, np.log([0.2, 0.1])).end, slopes=True)
     around = curvature(objective, best)
     assert around.identifiable.tolist() == [False, False]
@@ -127,8 +111,8 @@ def test_only_the_difference_of_two_rates_is_told(tmp_path: Path) -> None:
     assert set(found.blind[0].weights) == {"birth rate", "death rate"}
 
 
-def test_a_prior_tells_what_the_numbers_do_not(tmp_path: Path) -> None:
-    objective = two(tmp_path, 'prior = "lognormal(0.2, 0.1)"')
+def test_a_prior_tells_what_the_numbers_do_not(two: Two) -> None:
+    objective = two(PRIOR)
     best = objective.at(descend(objective, np.log([0.3, 0.1])).end, slopes=True)
     around = curvature(objective, best)
     assert np.isfinite(around.se).all()
@@ -143,8 +127,8 @@ def test_null_space_of_a_known_matrix() -> None:
     assert found @ [1, 1, 0] == pytest.approx([0, 0])
 
 
-def test_threads_and_neighbours_change_nothing(tmp_path: Path) -> None:
-    objective = two(tmp_path, 'prior = "lognormal(0.2, 0.1)"')
+def test_threads_and_neighbours_change_nothing(two: Two) -> None:
+    objective = two(PRIOR)
     alone = search(Batches(objective, 1), 3, 5)
     shared = search(Batches(objective, 2), 3, 5)
     assert [s.objective for s in shared.all] == [s.objective for s in alone.all]
@@ -155,8 +139,8 @@ def test_threads_and_neighbours_change_nothing(tmp_path: Path) -> None:
         assert race(Batches(objective), point[None])[0].end.tolist() == one.end.tolist()
 
 
-def test_what_was_searched_before_is_not_searched_again(tmp_path: Path) -> None:
-    objective = two(tmp_path, 'prior = "lognormal(0.2, 0.1)"')
+def test_what_was_searched_before_is_not_searched_again(two: Two) -> None:
+    objective = two(PRIOR)
     batches = Batches(objective)
     first = search(batches, 3, 5)
     done: list[int] = []
@@ -165,9 +149,9 @@ def test_what_was_searched_before_is_not_searched_again(tmp_path: Path) -> None:
     assert done == [1]
 
 
-def test_influence_changes_one_series(tmp_path: Path) -> None:
+def test_influence_changes_one_series(two: Two) -> None:
     """What is left out decides nothing; what is believed half as much decides less."""
-    objective = two(tmp_path, 'prior = "lognormal(0.2, 0.1)"')
+    objective = two(PRIOR)
     best = objective.at(descend(objective, np.log([0.2, 0.1])).end, slopes=True)
     found = influence(Batches(objective), best, curvature(objective, best))
     assert [(i.series, i.change) for i in found] == [
@@ -203,8 +187,8 @@ def test_a_journal_gives_back_what_was_kept(tmp_path: Path) -> None:
     assert not again.path.exists()
 
 
-def test_prior_points_follow_the_beliefs(tmp_path: Path) -> None:
-    objective = two(tmp_path, 'prior = "lognormal(0.2, 0.1)"')
+def test_prior_points_follow_the_beliefs(two: Two) -> None:
+    objective = two(PRIOR)
     points = prior_points(objective, 256, 0)
     assert points[:, 0].mean() == pytest.approx(np.log(0.2), abs=0.005)
     assert points[:, 0].std() == pytest.approx(0.1, abs=0.005)

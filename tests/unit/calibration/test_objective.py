@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bullbear.calibration.objective import Objective
-from bullbear.calibration.problem import ProblemFile, read_problem
+from bullbear.calibration.objective import open_problem
+from bullbear.calibration.problem import ProblemFile
 from bullbear.errors import BullbearError
-from bullbear.models.model import load
 
-MODEL = """{UTF-8}
-stock= INTEG(growth, 10)
-	~	Ton
-	~	|
-growth= rate * stock
-	~	Ton/Year
-	~	|
-rate= 0.1
-	~	1/Year
-	~	|
-unused= 2
-	~	Dmnl
-	~	|
-INITIAL TIME= 0
-	~	Year
-	~	|
-FINAL TIME= 10
-	~	Year
-	~	|
-TIME STEP= 0.125
-	~	Year
-	~	|
-SAVEPER= TIME STEP
-	~	Year
-	~	|
-"""
 PROBLEM = """
-model = "growth.mdl"
 [parameters.rate]
 lower = 0.01
 upper = 1
@@ -48,20 +22,12 @@ file = "points.csv"
 variable = "stock"
 scale = 0.1
 """
-
-
-def made(folder: Path, problem: str = PROBLEM, rows: str = "1,11,Ton\n5,16.4,Ton\n") -> Objective:
-    (folder / "growth.mdl").write_text(MODEL)
-    (folder / "points.csv").write_text("time,value,unit\n" + rows)
-    (folder / "problem.toml").write_text(problem)
-    read = read_problem(folder / "problem.toml")
-    return Objective(read, load(read.model_argument))
+ROWS = "1,11,Ton\n5,16.4,Ton\n"
 
 
 @pytest.mark.parametrize("name", ["numerai", "numerai-2021"])
 def test_slopes_of_the_shipped_problems_are_those_of_differences(root: Path, name: str) -> None:
-    problem = read_problem(root / "calibration" / "problems" / f"{name}.toml")
-    objective = Objective(problem, load(problem.model_argument))
+    objective = open_problem(root / "calibration" / "problems" / f"{name}.toml")
     x = objective.space.to_fit(objective.starts)
     exact = objective.at(x, slopes=True).jacobian
     assert exact is not None
@@ -76,22 +42,30 @@ def test_slopes_of_the_shipped_problems_are_those_of_differences(root: Path, nam
 
 
 def test_only_what_was_published_is_seen(root: Path) -> None:
-    problem = read_problem(root / "calibration" / "problems" / "numerai-2021.toml")
-    objective = Objective(problem, load(problem.model_argument))
-    assert max(t.row.published.isoformat() for t in objective.targets) <= "2021-09-30"
-    assert objective.final_time <= 2021.75
+    """What was published later is compared, and takes no part in the fit."""
+    objective = open_problem(root / "calibration" / "problems" / "numerai-2021.toml")
+    for target, fitted in zip(objective.targets, objective.fitted, strict=True):
+        assert fitted == (target.row.published.isoformat() <= "2021-09-30")
+    later = objective.targets[int(np.flatnonzero(~objective.fitted)[0])]
+    start = objective.space.to_fit(objective.starts)
+    before = objective.at(start)
+    objective.observed = np.where(objective.fitted, objective.observed, 1.0)
+    objective.targets = [
+        t if fitted else replace(t, row=replace(t.row, value=1.0))
+        for t, fitted in zip(objective.targets, objective.fitted, strict=True)
+    ]
+    assert later.held_out
+    assert objective.at(start).objective == before.objective
 
 
 def test_no_number_on_numerai_counts_twice_in_one_run(root: Path) -> None:
-    problem = read_problem(root / "calibration" / "problems" / "numerai.toml")
-    targets = Objective(problem, load(problem.model_argument)).targets
+    targets = open_problem(root / "calibration" / "problems" / "numerai.toml").targets
     rows = [(t.run, t.variable, t.row.time, t.kind) for t in targets]
     assert len(rows) == len(set(rows))
 
 
 def test_days_choose_rows(root: Path) -> None:
-    problem = read_problem(root / "calibration" / "problems" / "numerai.toml")
-    targets = Objective(problem, load(problem.model_argument)).targets
+    targets = open_problem(root / "calibration" / "problems" / "numerai.toml").targets
     days = {t.row.date.isoformat(): t.scale for t in targets if t.series == "aum"}
     assert days["2023-02-15"] == 0.6
     assert days["2025-12-31"] == 0.08
@@ -99,7 +73,7 @@ def test_days_choose_rows(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("problem", "rows", "word"),
+    ("text", "rows", "word"),
     [
         (PROBLEM, "11,11,Ton\n", "outside"),
         (PROBLEM.replace('"stock"', '"stok"'), "1,11,Ton\n", "stok"),
@@ -111,13 +85,14 @@ def test_days_choose_rows(root: Path) -> None:
     ],
 )
 def test_a_faulty_problem_is_told_before_any_run(
-    tmp_path: Path, problem: str, rows: str, word: str
+    problem: Callable[..., Path], text: str, rows: str, word: str
 ) -> None:
     with pytest.raises(BullbearError, match=word):
-        made(tmp_path, problem, rows)
+        open_problem(problem("growth", text, points=rows))
 
 
-def test_a_problem_file_reads_back(tmp_path: Path) -> None:
-    found: ProblemFile = made(tmp_path).problem
-    assert found.path == tmp_path / "problem.toml"
+def test_a_problem_file_reads_back(problem: Callable[..., Path]) -> None:
+    path = problem("growth", PROBLEM, points=ROWS)
+    found: ProblemFile = open_problem(path).problem
+    assert found.path == path
     assert list(found.parameters) == ["rate"]
