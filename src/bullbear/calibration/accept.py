@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bullbear.calibration.folder import FIT, PARAMETERS
 from bullbear.equations.names import canonical, split_element
 from bullbear.errors import DataError, ModelError, UsageError, Where
+from bullbear.models.model import load
 from bullbear.models.overrides import read_parameters
 
 if TYPE_CHECKING:
@@ -71,6 +72,10 @@ def accept(folder: Path, model: Model, root: Path, today: datetime.date) -> Acce
     _replace(texts)
     if kept.resolve() != folder.resolve():
         shutil.copytree(folder, kept, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
+    # the model has other values now; the draws of this fit are about it all the same
+    content["accepted"] = {"date": today.isoformat(), "model_hash": load(model.name, root).hash}
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    (kept / FIT).write_text(text + "\n", encoding="utf-8")
     return Accepted(kept, changed, tuple(texts))
 
 

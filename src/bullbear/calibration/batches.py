@@ -80,9 +80,8 @@ class Batches:
         """The work on parts of the points, put together again."""
         size = max(1, min(size, -(-len(values) // self.threads)))
         parts = [values[low : low + size] for low in range(0, len(values), size)]
-        if len(parts) == 1:
-            return list(work(parts[0]))
-        done = list(self._pool.map(work, parts))
+        alone = self.threads == 1 or len(parts) == 1
+        done = list(map(work, parts) if alone else self._pool.map(work, parts))
         return [np.concatenate(columns) for columns in zip(*done, strict=True)]
 
     # -- the posterior ---------------------------------------------------------------------------
@@ -176,34 +175,49 @@ class _Judged:
             max(objective.final_time, last), False,
         )  # fmt: skip
         self.course = Course(objective.model, objective.space.names, objective.starts, request)
-        self.columns = [self.course.outputs.index(t.variable) for t in self.targets]
-        self.places = [np.searchsorted(steps, _steps(t)) for t in self.targets]
+        columns = [self.course.outputs.index(t.variable) for t in self.targets]
+        places = [np.searchsorted(steps, _steps(t)) for t in self.targets]
+        extreme = [bool(t.measure.extreme) for t in self.targets]
+        self.extremes = {i: (places[i], columns[i]) for i in np.flatnonzero(extreme)}
+        # the sums of all other targets, one behind the other
+        self.summed = np.flatnonzero(~np.array(extreme))
+        parts = [places[i] for i in self.summed]
+        sizes = [len(part) for part in parts]
+        self.places = np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+        self.columns = np.repeat([columns[i] for i in self.summed], sizes)
+        self.weights = np.concatenate(
+            [np.zeros(0), *(self.targets[i].measure.weights for i in self.summed)]
+        )
+        self.begins = np.cumsum([0, *sizes])[:-1]
 
     def at(self, values: Array, *, slopes: bool = False) -> tuple[Array, Array]:
         """Predictions of its targets (point, target), and slopes (point, target, parameter)."""
         found = self.course.at(values, slopes=slopes)
         predicted = np.empty((len(values), len(self.targets)))
         tangents = np.zeros((*predicted.shape, values.shape[1] if slopes else 0))
-        for i, target in enumerate(self.targets):
-            courses = found.values[:, self.places[i], self.columns[i]]
-            weights = _weights(target, courses)
-            predicted[:, i] = (weights * courses).sum(axis=1)
+        if self.summed.size:
+            predicted[:, self.summed] = self._sums(found.values)
             if found.slopes is not None:
-                rows = found.slopes[:, self.places[i], self.columns[i]]
-                tangents[:, i] = (weights[..., None] * rows).sum(axis=1)
+                tangents[:, self.summed] = self._sums(found.slopes)
+        for i, (places, column) in self.extremes.items():
+            courses = found.values[:, places, column]
+            highest = self.targets[i].measure.extreme == "maximum"
+            best = (np.argmax if highest else np.argmin)(courses, axis=1)
+            rows = np.arange(len(values))
+            predicted[:, i] = courses[rows, best]
+            if found.slopes is not None:
+                tangents[:, i] = found.slopes[rows, places[best], column]
         return predicted, tangents
+
+    def _sums(self, table: Array) -> Array:
+        """Weighted sums over the steps of the targets, of a table (point, step, output, ...)."""
+        rows = table[:, self.places, self.columns]
+        weights = self.weights.reshape(-1, *[1] * (rows.ndim - 2))
+        return np.asarray(np.add.reduceat(rows * weights, self.begins, axis=1))
 
 
 def _steps(target: Target) -> npt.NDArray[np.int64]:
     return target.measure.first + np.arange(len(target.measure.weights))
-
-
-def _weights(target: Target, courses: Array) -> Array:
-    """Weights of the values at the target's steps, shape (point, step)."""
-    if not target.measure.extreme:
-        return np.broadcast_to(target.measure.weights, courses.shape)
-    best = np.argmax if target.measure.extreme == "maximum" else np.argmin
-    return np.asarray(np.arange(courses.shape[1]) == best(courses, axis=1)[:, None], dtype=float)
 
 
 def _ahead(

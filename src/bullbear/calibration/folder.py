@@ -6,6 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from bullbear.calibration.fit import Fit
 from bullbear.calibration.goodness import Goodness
 from bullbear.models.versions import versions
 
-FIT, PARAMETERS, DRAWS = "fit.json", "parameters.csv", "draws.parquet"
+FIT, PARAMETERS = "fit.json", "parameters.csv"
+DRAWS, FORETOLD = "draws.parquet", "foretold.parquet"  # constants, and what follows from each
 
 
 def write_fit(fit: Fit, folder: Path) -> None:
@@ -28,7 +30,9 @@ def write_fit(fit: Fit, folder: Path) -> None:
         for name, value in zip(fit.objective.space.names, fit.best.values.tolist(), strict=True):
             table.writerow([name, repr(value)])
     if fit.posterior is not None:
-        fit.posterior.draws.to_parquet(folder / DRAWS)
+        names = list(fit.objective.space.names)
+        fit.posterior.draws[names].to_parquet(folder / DRAWS)
+        fit.posterior.draws.drop(columns=names).to_parquet(folder / FORETOLD)
 
 
 def fit_json(fit: Fit) -> dict[str, Any]:
@@ -52,9 +56,11 @@ def fit_json(fit: Fit) -> dict[str, Any]:
         "correlations": _strong(fit),
         "spectrum": [{"information": d.information, "direction": d.weights}
                      for d in around.spectrum],
-        "series": {g.name: _series(g) for g in fit.fitted},
-        "held_out": {g.name: _series(g) for g in fit.held_out},
+        "series": {g.name: _series(fit, g) for g in fit.fitted},
+        "held_out": {g.name: _series(fit, g) for g in fit.held_out},
         "predictions": _predictions(fit),
+        "backtest": _backtest(fit),
+        "worth": [asdict(one) for one in fit.worth],
         "mcmc": _mcmc(fit),
         "influence": [
             {"series": i.series, "change": i.change, "moved": i.moved[0], "by_se": i.moved[1],
@@ -124,8 +130,8 @@ def _strong(fit: Fit) -> list[dict[str, Any]]:
     return sorted(pairs, key=lambda pair: -abs(float(str(pair["correlation"]))))
 
 
-def _series(found: Goodness) -> dict[str, Any]:
-    shares = found.theil
+def _series(fit: Fit, found: Goodness) -> dict[str, Any]:
+    shares, costliest = found.theil, fit.objective.targets[found.costliest].row
     return {
         "n": found.n,
         "rmse": found.rmse,
@@ -136,6 +142,8 @@ def _series(found: Goodness) -> dict[str, Any]:
         "chi2": found.chi2,
         "autocorrelation": found.autocorrelation,
         "systematic": found.systematic,
+        "costliest": {"time": costliest.time, "value": costliest.value, "share": found.share,
+                      "R2_without": found.r2_without},
     }  # fmt: skip
 
 
@@ -152,6 +160,20 @@ def _predictions(fit: Fit) -> dict[str, dict[str, Any]]:
             "profile_upper": profile.upper if profile else None,
         }
     return found
+
+
+def _backtest(fit: Fit) -> dict[str, Any] | None:
+    test = fit.backtest
+    if test is None:
+        return None
+    return {
+        "n": test.n,
+        "within_90": test.share("most"),
+        "within_50": test.share("half"),
+        "series": {one.name: {"n": one.n, "within_90": one.most, "within_50": one.half,
+                              "miss": one.error, "last_number": one.still,
+                              "last_growth": one.growing} for one in test.series},
+    }  # fmt: skip
 
 
 def _mcmc(fit: Fit) -> dict[str, Any] | None:

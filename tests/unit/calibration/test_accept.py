@@ -60,6 +60,9 @@ def test_equations_and_parameters_get_the_same_numbers(workspace: Path) -> None:
     assert lines == 2 * len(FITTED)
     assert done.kept.name.startswith("2026-01-02-")
     assert (done.kept / "fit.json").is_file()
+    assert json.loads((done.kept / "fit.json").read_text())["accepted"] == {
+        "date": "2026-01-02", "model_hash": model.hash,
+    }  # fmt: skip
     assert done.changed["allocator pool"] == (5.07e9, 6.25e9)
 
 
