@@ -27,6 +27,20 @@ def test_a_foreign_file_is_answered_in_words_and_tables(cli: Callable[..., Any])
     assert list(loops["polarity"]) == ["R", "B", "B"]
     shares = pd.read_csv("bullbear-out/loops/shares.csv", index_col="time")
     assert shares.abs().sum(axis=1).to_numpy() == pytest.approx(1)
+    report = Path("bullbear-out/loops/report.md").read_text()
+    assert report.startswith("# Feedback loops: bass, base")
+    assert "B2 (Potential -> from word of mouth -> adoption) for 71 %" in report
+    for picture in ("causal-loops", "ruling-loops", "stocks-bass"):
+        assert f"]({picture}.svg)" in report
+        assert Path(f"bullbear-out/loops/{picture}.svg").read_text().startswith("<svg ")
+
+
+def test_constants_are_drawn_when_asked_for(cli: Callable[..., Any]) -> None:
+    picture = Path("bullbear-out/loops/stocks-bass.svg")
+    assert cli("loops", ANSWERS / "bass.mdl").code == 0
+    assert "contact rate" not in picture.read_text()
+    assert cli("loops", ANSWERS / "bass.mdl", "--constants").code == 0
+    assert "contact rate" in picture.read_text()
 
 
 def test_json_says_how_the_direction_was_found(cli: Callable[..., Any]) -> None:
@@ -57,6 +71,9 @@ def test_a_model_without_feedback_says_so(cli: Callable[..., Any], tmp_path: Pat
     done = cli("loops", "none.mdl")
     assert done.code == 0
     assert "0 loops, all there are" in done.out
+    assert "the model has no feedback loop" in Path("bullbear-out/loops/report.md").read_text()
+    assert not Path("bullbear-out/loops/causal-loops.svg").exists()
+    assert Path("bullbear-out/loops/stocks-none.svg").exists()
 
 
 def test_bad_input_is_answered(cli: Callable[..., Any], root: Path) -> None:

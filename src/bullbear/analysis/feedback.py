@@ -9,14 +9,29 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bullbear.analysis.links import Links
-from bullbear.analysis.loop_scores import Period, Scores, dominant, loop_scores
-from bullbear.analysis.loops import CHANGING, IDLE, Feedback, around, find, polarity
+from bullbear.analysis.causal import Arrow, DrawnLoop, arrows, variables
+from bullbear.analysis.links import Course, Links
+from bullbear.analysis.loop_scores import Period, Scores, dominant, loop_scores, reigns
+from bullbear.analysis.loops import (
+    BALANCING,
+    CHANGING,
+    IDLE,
+    REINFORCING,
+    Feedback,
+    Loop,
+    around,
+    find,
+    polarity,
+)
 from bullbear.analysis.named_loops import Found, NamedLoop, find_named, load_loops
 from bullbear.errors import UsageError
 from bullbear.models.model import Model
 
 Array = npt.NDArray[np.float64]
+DRAWN = 12
+"""Of loops without names at most so many are drawn."""
+RULING = 0.05
+"""A loop that is among the ruling ones for less of the run is not drawn as one of them."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +59,10 @@ class Report:
     named : the loops of the file, empty where there is none
     scores, periods : of the named loops where there are some, else of those that were found
     labels : one per row of `scores`
+    reigns : for each row of `scores` the share of the run in which it is among the ruling ones
+    drawn : the loops of a diagram of all of them; empty where there are too many
+    ruling : those of them that rule, the longest reign first
+    arrows : the links of all drawn loops
     """
 
     variables: int
@@ -53,6 +72,10 @@ class Report:
     labels: tuple[str, ...]
     scores: Scores
     periods: tuple[Period, ...]
+    reigns: tuple[float, ...]
+    drawn: tuple[DrawnLoop, ...]
+    ruling: tuple[DrawnLoop, ...]
+    arrows: tuple[Arrow, ...]
 
 
 def examine(
@@ -81,24 +104,73 @@ def examine(
                          hint="let it go on for at least two time steps")  # fmt: skip
     feedback = find(links, course, length)
     wanted = find_named(links, load_loops(named), named) if named is not None else []
+    paths = [p for f in wanted for p in f.paths] or [loop.path for loop in feedback.loops]
+    scores = loop_scores(links, course, paths)
     if wanted:
-        slopes = links.slopes(
-            course, sorted({x for found in wanted for p in found.paths for x in around(p)})
-        )
-        about = tuple(
-            Named(found.loop, len(found.paths), _common([polarity(p, slopes) for p in found.paths]))
-            for found in wanted
-        )
-        scores = _summed(loop_scores(links, course, [p for f in wanted for p in f.paths]), wanted)
-        labels = tuple(found.loop.name for found in wanted)
+        scores = _summed(scores, wanted)
+        about = _about(links, course, wanted)
+        every = [
+            DrawnLoop(f.loop.name, f.loop.title, f.loop.polarity, variables(f.paths[0]))
+            for f in wanted
+        ]
     else:
         about = ()
-        scores = loop_scores(links, course, [loop.path for loop in feedback.loops])
-        labels = tuple(" -> ".join(loop.variables) for loop in feedback.loops)
+        every = _numbered(feedback.loops)
+    periods = tuple(dominant(scores))
+    lasting = reigns(scores, periods)
+    best = sorted(range(len(every)), key=lambda row: -lasting[row])
+    drawable = [row for row in best if every[row].variables]
+    ruling = [row for row in drawable if lasting[row] >= RULING][:DRAWN]
+    all_of_them = bool(wanted) or len(drawable) <= DRAWN
+    shown = sorted(drawable) if all_of_them else ruling
     return Report(
-        len(links.names), links.graph.number_of_edges(), feedback, about, labels, scores,
-        tuple(dominant(scores)),
+        len(links.names), links.graph.number_of_edges(), feedback, about,
+        tuple(f.loop.name for f in wanted) or tuple(one.title for one in every),
+        scores, periods, lasting,
+        tuple(every[row] for row in shown) if all_of_them else (),
+        tuple(every[row] for row in ruling),
+        _arrows(model, links, course, [wanted[k] for k in shown] if wanted else
+                [feedback.loops[k] for k in shown], scenario),
     )  # fmt: skip
+
+
+def _about(links: Links, course: Course, wanted: Sequence[Found]) -> tuple[Named, ...]:
+    """The named loops with their direction along the run."""
+    every = sorted({link for found in wanted for p in found.paths for link in around(p)})
+    slopes = links.slopes(course, every)
+    return tuple(
+        Named(found.loop, len(found.paths), _common([polarity(p, slopes) for p in found.paths]))
+        for found in wanted
+    )
+
+
+def _numbered(loops: Sequence[Loop]) -> list[DrawnLoop]:
+    """Loops without names get numbers: R1, B1; U1 where the direction changes or nothing moves."""
+    count: dict[str, int] = {}
+    made = []
+    for loop in loops:
+        letter = loop.polarity if loop.polarity in (REINFORCING, BALANCING) else "U"
+        count[letter] = count.get(letter, 0) + 1
+        title = " -> ".join(loop.variables)
+        name = f"{letter}{count[letter]}"
+        made.append(DrawnLoop(name, title, loop.polarity, variables(loop.path)))
+    return made
+
+
+def _arrows(
+    model: Model, links: Links, course: Course, loops: Sequence[Found | Loop], scenario: str
+) -> tuple[Arrow, ...]:
+    """The links of loops; those of a named loop with the signs of the scenario in which it acts."""
+    courses = {scenario: course}
+    walked = []
+    for loop in loops:
+        where = loop.loop.scenario if isinstance(loop, Found) else scenario
+        if where not in courses:
+            courses[where] = links.along(model, where)
+        paths = loop.paths if isinstance(loop, Found) else (loop.path,)
+        slopes = links.slopes(courses[where], sorted({x for p in paths for x in around(p)}))
+        walked += [(path, slopes) for path in paths]
+    return arrows(walked)
 
 
 def _common(kinds: Sequence[str]) -> str:
@@ -115,4 +187,5 @@ def _summed(every: Scores, wanted: Sequence[Found]) -> Scores:
         every.times,
         np.add.reduceat(every.scores, starts, axis=0),
         np.add.reduceat(every.shares, starts, axis=0),
+        tuple(every.parts[start] for start in starts),
     )

@@ -34,11 +34,13 @@ class Scores:
     times : begin of every step [time unit]
     scores : with sign, shape (loop, time)
     shares : of the absolute scores in the loop's component, with sign, shape (loop, time)
+    parts : the component of each loop; empty where all are in one
     """
 
     times: Array
     scores: Array
     shares: Array
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ def loop_scores(links: Links, course: Course, paths: Sequence[Sequence[str]]) ->
     single = link_scores(links, course, wanted)
     scores = np.array([np.prod([single[link] for link in around(path)], axis=0) for path in paths])
     scores = scores.reshape(len(paths), len(course.times) - 1)
-    return Scores(course.times[:-1], scores, shares(scores, _components(links, paths)))
+    parts = _components(links, paths)
+    return Scores(course.times[:-1], scores, shares(scores, parts), tuple(parts))
 
 
 def shares(scores: Array, components: Sequence[int]) -> Array:
@@ -104,9 +107,15 @@ def _components(links: Links, paths: Sequence[Sequence[str]]) -> list[int]:
 def dominant(scores: Scores) -> list[Period]:
     """The fewest loops of one direction that together make up more than half, period by period.
 
-    Where no direction has more than half alone, as in an equilibrium, there is no entry.
+    Components of the model are judged apart.  Where no direction has more than half alone, as in an
+    equilibrium, there is no entry.
     """
-    chosen = [_ruling(column) for column in scores.shares.T]
+    parts = np.array(scores.parts or [0] * len(scores.shares))
+    inside = [np.nonzero(parts == part)[0] for part in np.unique(parts)]
+    chosen = [
+        tuple(sorted(int(rows[k]) for rows in inside for k in _ruling(column[rows])))
+        for column in scores.shares.T
+    ]
     step = scores.times[1] - scores.times[0] if len(scores.times) > 1 else 0.0
     periods = []
     for loops, group in groupby(range(len(chosen)), key=lambda k: chosen[k]):
@@ -117,12 +126,25 @@ def dominant(scores: Scores) -> list[Period]:
     return periods
 
 
+def reigns(scores: Scores, periods: Sequence[Period]) -> tuple[float, ...]:
+    """For each loop the share of the run in which it is among the ruling ones."""
+    times = scores.times
+    whole = float(times[-1] - times[0]) * len(times) / max(len(times) - 1, 1) if len(times) else 0
+    found = [0.0] * len(scores.shares)
+    for period in periods:
+        for loop in period.loops:
+            found[loop] += (period.end - period.start) / whole
+    return tuple(found)
+
+
 def averaged(scores: Scores, windows: int) -> Scores:
     """The same with mean scores and shares in windows of equal length, for a long run."""
     edges = np.linspace(0, len(scores.times), windows + 1).astype(int)[:-1]
     width = np.diff([*edges, len(scores.times)])
-    means = [np.add.reduceat(x, edges, axis=1) / width for x in (scores.scores, scores.shares)]
-    return Scores(scores.times[edges], *means)
+    size, share = (
+        np.add.reduceat(x, edges, axis=1) / width for x in (scores.scores, scores.shares)
+    )
+    return Scores(scores.times[edges], size, share, scores.parts)
 
 
 def _ruling(column: Array) -> tuple[int, ...]:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from bullbear.analysis.feedback import Report
 
 SHOWN = 20
-WINDOWS = 11
 SAMPLED = "signs of exact partial derivatives at every step of the run"
 FOLDER = Path("bullbear-out/loops")
 
@@ -32,7 +31,12 @@ def command(
             show_default=False,
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the tables go.")] = FOLDER,
+    constants: Annotated[
+        bool, typer.Option("--constants", help="Show constants in the stock-and-flow diagrams.")
+    ] = False,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where report, diagrams and tables go.")
+    ] = FOLDER,
     as_json: JsonOption = False,
 ) -> None:
     """List the feedback loops of a model and say which of them bring about what happens.
@@ -45,12 +49,14 @@ def command(
     Every simple cycle is listed; where there are more than 2000, a set of shortest loops stands
     for them in which every link of feedback appears. Loops that analysis/loops.toml names for the
     model are followed link by link, and a link that is missing is an error. Scores are those of
-    Loops That Matter; shares are of the loops that are listed. loops.csv has every loop, shares.csv
-    the shares over time.
+    Loops That Matter; shares are of the loops that are listed. Written are report.md, a
+    causal-loop diagram of the named loops and one of those that rule, a stock-and-flow diagram of
+    every sector (SVG), loops.csv with every loop and shares.csv with the shares over time.
     """  # fmt: skip
     from bullbear.analysis.feedback import examine
     from bullbear.analysis.named_loops import load_loops, loops_file
     from bullbear.models.overrides import parse_settings
+    from bullbear.report.loops import pictures, text
 
     check_writable(out)
     file = model_file(ctx, model)
@@ -59,14 +65,20 @@ def command(
     if named is not None and load_loops(named).model != loaded.name:
         named = None
     report = examine(loaded, scenario, parse_settings(settings or []), named, length)
+    drawn = pictures(report, loaded, constants=constants)
     with staged(out) as folder:
+        for name, picture in drawn.items():
+            (folder / name).write_text(picture, encoding="utf-8", newline="\n")
+        words = text(report, loaded, scenario, list(drawn))
+        (folder / "report.md").write_text(words, encoding="utf-8", newline="\n")
         _write(report, folder)
+        files = sorted(out / file.name for file in folder.iterdir())
     if as_json:
         say_json({"ok": True, "model": loaded.name, "scenario": scenario, **_content(report),
-                  "files": [out / "loops.csv", out / "shares.csv"]})  # fmt: skip
+                  "files": files})  # fmt: skip
         return
     _say(report, loaded.name, scenario)
-    note(f"written: {out / 'loops.csv'}, {out / 'shares.csv'}")
+    note(f"written: {', '.join(map(str, files))}")
 
 
 def _content(report: Report) -> dict[str, Any]:
@@ -121,6 +133,7 @@ def _say(report: Report, name: str, scenario: str) -> None:
 def _say_periods(report: Report) -> None:
     """Who rules when; of a run with many changes the means over windows."""
     from bullbear.analysis.loop_scores import averaged, dominant
+    from bullbear.report.loops import WINDOWS
 
     say("More than half of the scores of the listed loops belong to:")
     periods = report.periods
