@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import bullbear
 
 PRIORS = (
     "name,unit,value,lower,upper,prior,class\n"
@@ -145,6 +148,11 @@ def test_what_cannot_be_told_is_answered(cli: Callable[..., Any], toy: Path) -> 
     other = cli("runway", "--posterior", "fit")
     assert other.code == 2
     assert "is of the model 0, not of" in other.err
+    # accepted, it belongs to the model that has its values
+    own = bullbear.load("toy").hash
+    accepted = {"provenance": {"model_hash": "0"}, "accepted": {"model_hash": own}}
+    (toy / "fit" / "fit.json").write_text(json.dumps(accepted))
+    assert "draws.parquet" in cli("runway", "--posterior", "fit").err
     (toy / "calibration" / "parameters.csv").write_text(
         PRIORS.replace('"lognormal(2.5, 0.4)"', "fixed")
     )

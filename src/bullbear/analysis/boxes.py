@@ -11,7 +11,7 @@ from scipy.stats import binom
 
 from bullbear.analysis.columns import Columns, request
 from bullbear.analysis.discovery import Box, Discovery, Flags, Quality, discover, quality
-from bullbear.analysis.evaluation import Evaluation, Journal
+from bullbear.analysis.evaluation import Evaluation, Journal, question_of
 from bullbear.analysis.outcomes import Outcomes, columns_of, hold, load_outcomes, together
 from bullbear.analysis.runway import PIECE, Share, classes, sample
 from bullbear.analysis.study import Case, N, Study
@@ -97,7 +97,13 @@ class Draws:
     @property
     def label(self) -> str:
         """Everything but the model that decides the runs."""
-        return repr((self.count, self.seed, self.inputs.names, float(self.table.sum())))
+        return repr((self.count, self.seed, self.inputs.key))
+
+    @property
+    def question(self) -> str:
+        """A short hash of model, study, outcomes and design."""
+        files = [self.study.path, self.study.outcomes_path]
+        return question_of(self.model, [self.study.scenario], files, self.label)
 
     def evaluation(self, options: Options, watch: Callable[[int], None]) -> Evaluation:
         """Who makes the runs."""

@@ -87,6 +87,11 @@ class Claims(Table):
 
     _path: Path = PrivateAttr(default=Path())
 
+    @property
+    def path(self) -> Path:
+        """The file that this was read from."""
+        return self._path
+
 
 @dataclass(frozen=True)
 class Row:
@@ -146,11 +151,11 @@ def columns_of(claims: Claims, model: Model) -> tuple[Column, ...]:
         For an unknown variable or event, an array, a time outside the run or a public number that
         is not there; each with its place.
     """
-    places = key_places(claims._path.read_text(encoding="utf-8"))
+    places = key_places(claims.path.read_text(encoding="utf-8"))
     found: list[Column] = []
     findings: list[Finding] = []
     for number, claim in enumerate(claims.claims):
-        where = place_of(claims._path, places, ("claims", number))
+        where = place_of(claims.path, places, ("claims", number))
         try:
             found += _columns(claim, model)
             for public in (claim.then, claim.now):
@@ -230,7 +235,7 @@ def row_of(claims: Claims, public: Public | None) -> Row | None:
     """
     if public is None:
         return None
-    path = claims._path.parent / public.file
+    path = claims.path.parent / public.file
     if not path.is_file():
         raise ModelError(f"no file {path}", code="no-observation",
                          hint="give the path of a series, relative to this file")  # fmt: skip

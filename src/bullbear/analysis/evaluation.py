@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,6 +81,20 @@ class Evaluation:
 
             work.do(range(len(work.blocks)), keep)
         return found
+
+
+def question_of(
+    model: Model, scenarios: Iterable[str], files: Iterable[Path], *settings: object
+) -> str:
+    """A short hash of what was asked: of the model, the constants of scenarios, files but their
+    comments, and settings.
+
+    A report that bears another one is not of this question any more.
+    """
+    values = [sorted(model.values(scenario).items()) for scenario in scenarios]
+    texts = [tomllib.loads(file.read_text(encoding="utf-8")) for file in files]
+    asked = repr((model.hash, values, texts, settings))
+    return hashlib.sha256(asked.encode()).hexdigest()[:12]
 
 
 class Journal:

@@ -84,6 +84,11 @@ class Outcomes(Table):
 
     _path: Path = PrivateAttr(default=Path())
 
+    @property
+    def path(self) -> Path:
+        """The file that this was read from."""
+        return self._path
+
     @model_validator(mode="after")
     def _named_conditions(self) -> Outcomes:
         names = [condition.name for condition in self.conditions]
@@ -121,14 +126,14 @@ def columns_of(outcomes: Outcomes, model: Model) -> tuple[Column, ...]:
     ModelError
         For an unknown variable or event, or a time outside the run; each with its place.
     """
-    places = key_places(outcomes._path.read_text(encoding="utf-8"))
+    places = key_places(outcomes.path.read_text(encoding="utf-8"))
     found, findings = [], []
     for number, condition in enumerate(outcomes.conditions):
         for test in condition.tests:
             try:
                 found.append(column_of(test, model))
             except BullbearError as fault:
-                where = place_of(outcomes._path, places, ("conditions", number))
+                where = place_of(outcomes.path, places, ("conditions", number))
                 findings.append(Finding(fault.code, fault.message, where, fault.hint))
     if findings:
         raise faults(findings, ModelError)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bullbear.analysis.columns import Columns, columns
-from bullbear.analysis.evaluation import Evaluation, Journal
+from bullbear.analysis.evaluation import Evaluation, Journal, question_of
 from bullbear.analysis.information import Worth, worth
 from bullbear.analysis.outcomes import Outcomes, columns_of, hold, load_outcomes, together
 from bullbear.analysis.policies_file import Policies
@@ -183,7 +183,14 @@ class Contest:
     @property
     def label(self) -> str:
         """Everything but the model that decides the runs."""
-        return repr((self.n, self.seed, self.inputs.priors, self.file.policies, self.columns))
+        return repr((self.n, self.seed, self.inputs.key, self.file.policies, self.columns))
+
+    @property
+    def question(self) -> str:
+        """A short hash of model, policies, outcomes and design."""
+        outcomes = [] if self.outcomes is None else [self.outcomes.path]
+        key = (self.n, self.seed, self.inputs.key)
+        return question_of(self.model, [self.file.scenario], [self.file.path, *outcomes], key)
 
     def evaluation(self, policy: int, options: Options, watch: Callable[[int], None]) -> Evaluation:
         """Who runs one policy; for the first one, what is known is looked at as well."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.stats import qmc
 from bullbear.analysis import claims as claimed
 from bullbear.analysis.claims import Answer, Claims
 from bullbear.analysis.columns import Column, Columns, request, span
-from bullbear.analysis.evaluation import Evaluation, Journal
+from bullbear.analysis.evaluation import Evaluation, Journal, question_of
 from bullbear.analysis.outcomes import Outcomes, columns_of, hold, together
 from bullbear.analysis.survival import Survival, kaplan_meier
 from bullbear.analysis.uncertain import Uncertain
@@ -77,6 +77,13 @@ class Question:
     model: Model
     outcomes: Outcomes | None = None
     claims: Claims | None = None
+
+    def key(self, groups: Sequence[tuple[str, str, Uncertain]], *settings: object) -> str:
+        """A short hash of model, outcomes, claims, and of which draws are run in which scenario."""
+        files = [file.path for file in (self.outcomes, self.claims) if file is not None]
+        asked = [(scenario, belief, inputs.key) for scenario, belief, inputs in groups]
+        slugs = [scenario for scenario, _, _ in groups]
+        return question_of(self.model, slugs, files, asked, *settings)
 
     def columns(self, scenario: str) -> Columns:
         """All numbers of a run that the answers need: events, tests, claims, in this order."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from bullbear.analysis.columns import Column, Columns, columns
 from bullbear.analysis.doubling import NARROW, SHAPLEY, SOBOL, Grown, Stage, grow, sizes
-from bullbear.analysis.evaluation import Evaluation, Journal
+from bullbear.analysis.evaluation import Evaluation, Journal, question_of
 from bullbear.analysis.local import local
 from bullbear.analysis.screening import elementary_effects, morris_design
 from bullbear.analysis.study import N, Study
@@ -42,6 +42,7 @@ class Result:
     indices : name -> values of shape (input, column): `s1`, `st`, `shapley` with half widths of
         their 95 % intervals in `s1_conf`, `st_conf`, `shapley_conf`; `mu_star`, `sigma` in the
         unit of the output; `elasticity`; NaN where there is none
+    question : a short hash of what was asked
     n, runs, failed : size of the design, runs made, how many of them failed
     stages : the sequence of doublings, where there is one
     varies : which outputs vary at all, shape (column,)
@@ -53,6 +54,7 @@ class Result:
     seed: int
     model: str
     hash: str
+    question: str
     inputs: tuple[str, ...]
     columns: tuple[Column, ...]
     indices: Mapping[str, Array]
@@ -142,9 +144,12 @@ class Task:
     @property
     def label(self) -> str:
         """Everything that decides the results."""
-        sample = self.inputs.sample
-        drawn = "" if sample is None else repr(float(sample.to_numpy().sum()))
-        return repr((self.method, self.n, self.seed, self.inputs.priors, drawn))
+        return repr((self.method, self.n, self.seed, self.inputs.key))
+
+    @property
+    def question(self) -> str:
+        """A short hash of model, study and design."""
+        return question_of(self.model, [self.study.scenario], [self.study.path], self.label)
 
 
 def make_task(
@@ -174,7 +179,8 @@ def examine(task: Task, evaluation: Evaluation, journal: Journal) -> Result:
     """
     begin = clock.perf_counter()
     plain = Result(
-        task.study, task.method, task.seed, task.model.name, task.model.hash, task.inputs.names,
+        task.study, task.method, task.seed, task.model.name, task.model.hash, task.question,
+        task.inputs.names,
         task.columns.columns, {}, task.n, 0, 0, np.ones(len(task.columns.columns), dtype=np.bool_),
     )  # fmt: skip
     methods = {"local": _local, "morris": _morris, "sobol": _sobol, "shapley": _shapley,

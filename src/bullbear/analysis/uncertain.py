@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -48,6 +49,12 @@ class Uncertain:
         """Constants at points of the unit cube, shape (..., input), each in its unit."""
         columns = [prior.at(unit[..., i]) for i, prior in enumerate(self.priors)]
         return np.stack(columns, axis=-1)
+
+    @property
+    def key(self) -> str:
+        """Everything that decides what is drawn, but the design."""
+        drawn = b"" if self.sample is None else self.sample.to_numpy(dtype=np.float64).tobytes()
+        return repr((self.names, self.priors, hashlib.sha256(drawn).hexdigest()))
 
     def kept(self, names: tuple[str, ...]) -> Uncertain:
         """Some of the constants alone."""
@@ -148,7 +155,7 @@ def _free(priors: dict[str, Prior], scenario: str, model: Model) -> dict[str, Pr
 
 
 def _check_fit(folder: Path, model: Model) -> None:
-    """Refuse the fit of another model."""
+    """Refuse the fit of another model; one that was accepted is about the model it has made."""
     file = folder / "fit.json"
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -161,7 +168,9 @@ def _check_fit(folder: Path, model: Model) -> None:
     if found is None:
         raise DataError(f"{file} does not say of which model it is", code="no-fit",
                         hint="the key provenance.model_hash is missing; fit again")  # fmt: skip
-    if found != model.hash:
+    accepted = content.get("accepted")
+    made = accepted.get("model_hash") if isinstance(accepted, dict) else None
+    if model.hash not in (found, made):
         raise UsageError(
             f"the fit in {folder} is of the model {found}, not of {model.hash} as it is now",
             code="other-model", hint="fit again, or go back to the equations of the fit",

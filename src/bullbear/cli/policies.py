@@ -55,6 +55,7 @@ def command(
     from bullbear.analysis.policies import Contest
     from bullbear.analysis.policies_file import load_policies
     from bullbear.models.ensemble import Options
+    from bullbear.report.sensitivity import mark
     from bullbear.report.sensitivity_policies import NAME, content, draw, knowing, report, sentences
 
     check_writable(out)
@@ -66,11 +67,14 @@ def command(
         fingerprint = contest.evaluation(0, options, advance).fingerprint
         with kept(Journal(out, contest.label + fingerprint, resume)) as journal:
             found = contest.compare(options, journal, advance)
-    told = {"title": read.title, **content(found)}
+    model, question = contest.model, contest.question
+    made = mark(model.name, model.hash, question)
+    told = {"title": read.title, "model": model.name, "hash": model.hash, "question": question,
+            **content(found)}  # fmt: skip
     with staged(out) as scratch:
         draw(read.title, found, scratch)
         write_json(scratch / "policies.json", told)
-        (scratch / "report.md").write_text(report(read.title, found), encoding="utf-8")
+        (scratch / "report.md").write_text(report(read.title, found, made), encoding="utf-8")
     files = [out / name for name in ("policies.json", "report.md", NAME)]
     if as_json:
         say_json({"ok": True, **told, "files": files})

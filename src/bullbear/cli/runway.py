@@ -70,17 +70,20 @@ def command(
     from bullbear.analysis.runway import Question
     from bullbear.report.runway import content, report
     from bullbear.report.runway_plots import NAME, draw
+    from bullbear.report.sensitivity import mark
 
     check_writable(out)
     loaded = load_file(model_file(ctx, model))
     question = Question(loaded, *_files(ctx, loaded))
     slugs = scenario or [loaded.definition.canonical]
-    groups = _groups(loaded, slugs, posterior)
+    groups = groups_of(loaded, slugs, posterior)
     found = _prospects(question, groups, (draws, seed), out, resume, cluster)
     before, shares = _told(loaded, question.outcomes)
-    told = {"ok": True, "model": loaded.name, "hash": loaded.hash, "seed": seed,
+    key = question.key(groups, draws, seed)
+    told = {"ok": True, "model": loaded.name, "hash": loaded.hash, "question": key, "seed": seed,
             **content(found, before, shares, question.claims)}  # fmt: skip
-    text = report(loaded.definition.title, found, before, shares, NAME, question.claims)
+    text = report(loaded.definition.title, found, before, shares, NAME, question.claims,
+                  mark(loaded.name, loaded.hash, key))  # fmt: skip
     with staged(out) as scratch:
         draw(found, loaded.definition.title, loaded.grid().initial, scratch)
         write_json(scratch / "runway.json", told)
@@ -109,7 +112,7 @@ def _files(ctx: typer.Context, model: Model) -> tuple[Outcomes | None, Claims | 
     )
 
 
-def _groups(
+def groups_of(
     model: Model, slugs: list[str], posterior: Path | None
 ) -> list[tuple[str, str, Uncertain]]:
     """Scenario, belief and what is uncertain, of each set of runs.

@@ -155,17 +155,21 @@ def _discover(draws: Draws, out: Path, resume: bool, cluster: str | None, as_jso
     """Do a study of discovery and say what came out."""
     from bullbear.analysis.evaluation import Journal
     from bullbear.models.ensemble import Options
+    from bullbear.report.sensitivity import mark
     from bullbear.report.sensitivity_boxes import NAME, content, draw, report, sentences
 
     with watched("runs", draws.count) as advance:
         evaluation = draws.evaluation(Options(cluster=cluster), advance)
         with kept(Journal(out, draws.label + evaluation.fingerprint, resume)) as journal:
             found = draws.boxes(evaluation, journal)
-    told = content(draws.study, found)
+    model, question = draws.model, draws.question
+    made = mark(model.name, model.hash, question)
+    told = {**content(draws.study, found), "model": model.name, "hash": model.hash,
+            "question": question}  # fmt: skip
     with staged(out) as scratch:
         draw(draws.study, found, scratch)
         write_json(scratch / "box.json", told)
-        (scratch / "report.md").write_text(report(draws.study, found), encoding="utf-8")
+        (scratch / "report.md").write_text(report(draws.study, found, made), encoding="utf-8")
     files = [out / name for name in ("box.json", "report.md", NAME)]
     if as_json:
         say_json({"ok": True, **told, "files": files})
@@ -189,9 +193,17 @@ def _write(result: Result, out: Path) -> list[Path]:
 
 
 def _show(result: Result) -> None:
-    from bullbear.report.sensitivity import enough, headline, overview, rows, sentence, times
+    from bullbear.report.sensitivity import (
+        enough,
+        headline,
+        overview,
+        rows,
+        sentence,
+        times,
+        verdict,
+    )
 
-    say(wrapped(result.study.title + "."))
+    say(wrapped(f"{result.study.title}. {verdict(result)}"))
     for column in headline(result):
         say(wrapped(sentence(result, column), "  "))
     for column in headline(result)[:1]:

@@ -82,9 +82,10 @@ def _by(curve: Survival, share: float) -> str:
 
 def report(
     title: str, prospects: Sequence[Prospect], before: Sequence[float], shares: Sequence[float],
-    picture: str, claims: Claims | None,
+    picture: str, claims: Claims | None, made: str,
 ) -> str:  # fmt: skip
-    """The report as Markdown, the answer in a sentence first; every number comes from the runs."""
+    """The report as Markdown, the answer in a sentence first; every number comes from the runs,
+    and `made` says of what it is."""
     text = [f"# Runway: {title}", "", answer(prospects), "",
             *(f"- {line(prospect)}" for prospect in prospects), "",
             f"![{picture}]({picture})", ""]  # fmt: skip
@@ -95,7 +96,7 @@ def report(
         text += [f"## {about(prospect)}", ""]
         text += [f"- {told}" for told in lines(prospect, before, shares)] + [""]
     text += ["An event that a draw does not show by the end counts as later, not as never. Ranges "
-             "in brackets are 95 % intervals.", ""]  # fmt: skip
+             "in brackets are 95 % intervals.", "", made, ""]  # fmt: skip
     return "\n".join(text)
 
 

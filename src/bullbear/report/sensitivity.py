@@ -48,9 +48,14 @@ def overview(result: Result) -> str:
     """One paragraph: method, inputs, runs, model."""
     return (
         f"{METHODS[result.method]}: {len(result.inputs)} uncertain inputs, {result.runs} runs "
-        f"({result.failed} failed), model {result.model} {result.hash}, scenario "
-        f"{result.study.scenario}, seed {result.seed}."
+        f"({result.failed} failed), scenario {result.study.scenario}, seed {result.seed}. "
+        + mark(result.model, result.hash, result.question)
     )
+
+
+def mark(model: str, model_hash: str, question: str) -> str:
+    """What a report is of; it is stale when one of the two is another."""
+    return f"Model {model} {model_hash}, question {question}."
 
 
 def times(result: Result) -> str:
@@ -72,6 +77,43 @@ def enough(result: Result) -> str:
         f"Not enough runs: {len(wide)} of {len(result.columns)} outputs have intervals of ±0.05 "
         f"or more ({some}). Ask for a larger --n."
     )
+
+
+def verdict(result: Result) -> str:
+    """The inputs that decide the first output, and how sure that is: what comes first."""
+    chosen = headline(result)
+    order = result.order(chosen[0]) if chosen else []
+    if not order:
+        return "Nothing that is looked at varies."
+    column, label = chosen[0], result.columns[chosen[0]].label
+    named = [result.inputs[i] for i in order[:NAMED]]
+    count = {1: "The assumption that decides", 2: "The two assumptions that decide",
+             3: "The three assumptions that decide"}[len(named)]  # fmt: skip
+    text = f"{count} {label}: {', '.join(named)}."
+    return f"{text} {_how_sure(result, column)}".strip()
+
+
+def _how_sure(result: Result, column: int) -> str:
+    """Whether others may belong to the first three, and whether these are told apart."""
+    if result.converged is None:
+        return ""
+    order, places = result.order(column), result.places(column)
+    rivals = [i for i in order[NAMED:] if places[i][0] <= NAMED]
+    own = order[:NAMED]
+    if rivals:
+        some = ", ".join(result.inputs[i] for i in rivals[:NAMED])
+        more = f" and {len(rivals) - NAMED} more" if len(rivals) > NAMED else ""
+        sure = f"Not sure of all: the intervals let {some}{more} be among the first {len(own)}."
+    elif len(order) > NAMED:
+        sure = "That these are the first is sure: no other interval reaches theirs."
+    else:
+        sure = ""
+    apart = [result.inputs[i] for i in own if places[i][0] == places[i][1]]
+    if len(apart) == len(own):
+        return f"{sure} Their order is sure."
+    if not apart:
+        return f"{sure} Their order is open."
+    return f"{sure} Of their order the place of {', '.join(apart)} is sure."
 
 
 def sentence(result: Result, column: int) -> str:
@@ -106,6 +148,12 @@ def _value(result: Result, i: int, column: int) -> str:
     if widths is None:
         return short(value)
     return f"{value:.2f} ± {float(widths[i, column]):.2f}"
+
+
+def _alone(result: Result, i: int, column: int) -> str:
+    """The first order: what knowing this input alone would take off the variance."""
+    return (f"{result.indices['s1'][i, column]:.2f} ± "
+            f"{result.indices['s1_conf'][i, column]:.2f}")  # fmt: skip
 
 
 def rows(result: Result, column: int, count: int = SHOWN) -> Iterator[tuple[str, str, str]]:
@@ -149,7 +197,8 @@ def content(result: Result) -> dict[str, Any]:
     return {
         "method": result.method, "n": result.n, "runs": result.runs, "failed": result.failed,
         "converged": result.converged, "seed": result.seed, "model": result.model,
-        "hash": result.hash, "scenario": result.study.scenario, "title": result.study.title,
+        "hash": result.hash, "question": result.question,
+        "scenario": result.study.scenario, "title": result.study.title,
         "sequence": [{"n": s.n, "runs": s.runs, "widest": s.widest} for s in result.stages],
         "remarks": list(result.remarks), "seconds_runs": result.seconds_runs,
         "seconds_analysis": result.seconds_analysis, "outputs": outputs,
@@ -159,7 +208,7 @@ def content(result: Result) -> dict[str, Any]:
 def report(result: Result, figures: list[str]) -> str:
     """The report as Markdown, words first; every number comes from the result."""
     chosen = headline(result)
-    lines = [f"# {result.study.title}", ""]
+    lines = [f"# {result.study.title}", "", verdict(result), ""]
     lines += [f"- {sentence(result, column)}" for column in chosen]
     lines += ["", enough(result), "", overview(result), ""]
     if result.remarks:
@@ -171,8 +220,13 @@ def report(result: Result, figures: list[str]) -> str:
         lines += [f"| {s.n} | {s.runs} | ±{s.widest:.3f} |" for s in result.stages] + [""]
     for column in chosen:
         lines += [f"## {result.columns[column].label}", ""]
-        lines += [f"| place | input | {CALLED[result.judged]} |", "| ---: | --- | ---: |"]
-        lines += [f"| {' | '.join(row)} |" for row in rows(result, column)] + [""]
+        known = " known alone |" if result.method == "sobol" else ""
+        lines += [f"| place | input | {CALLED[result.judged]} |{known}",
+                  "| ---: | --- | ---: |" + (" ---: |" if known else "")]  # fmt: skip
+        alone = [f" {_alone(result, i, column)} |" if known else "" for i in result.order(column)]
+        lines += [f"| {' | '.join(row)} |{own}"
+                  for row, own in zip(rows(result, column), alone, strict=False)]  # fmt: skip
+        lines += [""]
     lines += [_how_to_read(result), ""]
     return "\n".join(lines)
 
@@ -184,7 +238,8 @@ def _how_to_read(result: Result) -> str:
         "morris": "The mean absolute effect is what the output moves, in its own unit, when the "
         "input goes through its whole range, over many places of the box.",
         "sobol": "The total order is the share of the output's variance that would go if the input "
-        "were known, together with all it does jointly with others.",
+        "were known, together with all it does jointly with others; known alone is the part that "
+        "goes when nothing else is known (first order).",
         "shapley": "Shapley effects share the variance out: they add up to 1, and what inputs do "
         "jointly is split between them.",
         "given-data": "The first order is the share of the output's variance that knowing the "

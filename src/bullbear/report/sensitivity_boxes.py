@@ -71,8 +71,8 @@ def content(study: Study, found: Boxes) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def report(study: Study, found: Boxes) -> str:
-    """The report as Markdown; every number comes from the result."""
+def report(study: Study, found: Boxes, made: str) -> str:
+    """The report as Markdown; every number comes from the result, `made` says of what it is."""
     lines = [f"# {study.title}", "", *sentences(study, found), ""]
     lines += [f"![trade-off of coverage and density]({NAME})", ""]
     if found.limits:
@@ -84,7 +84,7 @@ def report(study: Study, found: Boxes) -> str:
         lines.append("")
     lines += ["Coverage is the share of all cases inside the box, density the share of cases among "
               "the draws inside. The search saw one random half of the draws; what is told of the "
-              "box is of the other half.", ""]  # fmt: skip
+              "box is of the other half.", "", made, ""]  # fmt: skip
     return "\n".join(lines)
 
 

@@ -168,13 +168,15 @@ def _number(value: float) -> str:
     return f"{value:.1f}" if 1900 < value < 2200 else short(value)
 
 
-def report(title: str, found: Comparison) -> str:
-    """The report as Markdown; every number comes from the comparison."""
+def report(title: str, found: Comparison, made: str) -> str:
+    """The report as Markdown; every number comes from the comparison, `made` says of what it is."""
     lines = [f"# {title}", "", *(f"- {text}" for text in sentences(found)), ""]
     lines += [f"![policies]({NAME})", "", *_knowing_table(found), *table(found), ""]
     lines += [
         "Regret is what the best policy of a draw has more. Events that do not happen count "
         "as at the horizon. Differences are of the same draws; ± is a 95 % interval.",
+        "",
+        made,
         "",
     ]
     return "\n".join(lines)
