@@ -117,7 +117,8 @@ def linear_bands(objective: Objective, best: Evaluation, covariance: Array) -> A
     wide = np.where(np.isfinite(wide) & np.isin(kinds, _LAWS), wide, np.nan)
     steps = np.array([-_MOST, 0.0, _MOST])[:, None] * wide
     relative = kinds == "lognormal"
-    return np.where(relative, best.predictions * np.exp(steps), best.predictions + steps)
+    factors = np.exp(np.where(relative, np.clip(steps, -700, 700), 0.0))
+    return np.where(relative, best.predictions * factors, best.predictions + steps)
 
 
 def _knowing_nothing(objective: Objective, held: Sequence[int]) -> tuple[float, float]:

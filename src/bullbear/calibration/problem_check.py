@@ -25,6 +25,7 @@ def check_problems(checked: Checked, units: Units) -> list[Finding]:
         return []
     folder = plain(definition.parameters_path.parent)
     findings: list[Finding] = []
+    known = list(checked.findings)  # a series that several read is at fault once
     for path in sorted((folder / FOLDER).glob("*.toml")):
         try:
             problem = read_problem(path)
@@ -32,7 +33,7 @@ def check_problems(checked: Checked, units: Units) -> list[Finding]:
                 findings += _Check(problem, system, units, folder / "units.csv").everything()
         except BullbearError as error:
             findings += findings_of(error)
-    return findings
+    return [f for i, f in enumerate(findings) if f not in known and f not in findings[:i]]
 
 
 class _Check:

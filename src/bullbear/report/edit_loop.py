@@ -1,4 +1,4 @@
-"""The edit loop of the README, done for real in a copy of the workspace."""
+"""The console blocks of the README, done for real in a copy of the workspace."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +38,31 @@ STEPS = (
 )  # fmt: skip
 
 
+_SERIES = "calibration/observations/circulating_supply_nmr_implied.csv"
+DAILY = (
+    Step("echo '2023.950034,7.2,2025-12-31,2025-12-31,circulating_supply_nmr_implied,million NMR,,,"
+         f"example,an example,no fact' >> {_SERIES}", "a number comes in", edits=True),
+    Step("bullbear check"),
+    Step("sed -i 's/^2023.950034,7.2,\\(.*\\)million NMR/2025.996578,7200000,\\1NMR/' " + _SERIES,
+         "the remedies", edits=True),
+    Step("bullbear check", "no output: no fault"),
+    Step("bullbear calibrate --quick --starts 1 | sed -n '/What changed/,$p'",
+         "from where the accepted fit stands"),
+)  # fmt: skip
+
+
 def edit_loop(root: Path) -> str:
-    """A console block: every command of the loop and what it answers. Needs git.
+    """An equation is edited, checked and compared; see `console`."""
+    return console(root, STEPS)
+
+
+def daily_act(root: Path) -> str:
+    """A number is added, checked and fitted; see `console`. Takes as long as a search."""
+    return console(root, DAILY)
+
+
+def console(root: Path, steps: Sequence[Step]) -> str:
+    """A console block: every command and what it answers, in a copy of a workspace. Needs git.
 
     Raises
     ------
@@ -55,7 +79,7 @@ def edit_loop(root: Path) -> str:
                 scratch,
             )
         lines = []
-        for step in STEPS:
+        for step in steps:
             before = _done("git diff", scratch)
             lines.append(f"$ {step.command}" + (f"    # {step.remark}" if step.remark else ""))
             lines += _done(step.command, scratch).rstrip().splitlines()
@@ -73,6 +97,6 @@ def _done(command: str, folder: str) -> str:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
         ["sh", "-c", command], cwd=folder, env=own | {"PATH": path, "COLUMNS": str(WIDTH)},
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     return done.stdout + done.stderr

@@ -23,7 +23,7 @@ from bullbear.models.model import Model, load
 from bullbear.models.trust import LARGEST_STEP_ERROR
 from bullbear.models.workspace import find_workspace
 from bullbear.report import drawing
-from bullbear.report.edit_loop import edit_loop
+from bullbear.report.edit_loop import daily_act, edit_loop
 from bullbear.report.numbers import columns_of, named_with_unit, percent, short, tick, year
 from bullbear.report.panels import Figure, overview
 
@@ -48,6 +48,8 @@ DOCUMENTS = ("README.md", "models/README.md")
 PICTURE = Path("models/figures/overview.png")
 CLAIMS = Path("calibration/observations/seed_claims.csv")
 MECHANISMS = Path("models/mechanisms.csv")
+SLOW = ("daily",)
+"""Parts that take longer than all others together."""
 PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 
 
@@ -73,8 +75,10 @@ class Readme:
             self._known[slug] = self.model.run(slug)
         return self._known[slug]
 
-    def documents(self) -> dict[Path, str]:
+    def documents(self, *, slow: bool = True) -> dict[Path, str]:
         """The documents of the workspace with all their computed parts made anew.
+
+        The slow parts stay as they are unless they are wanted.
 
         Raises
         ------
@@ -82,12 +86,13 @@ class Readme:
             If one asks for a part that nobody computes.
         """
         paths = [self.root / document for document in DOCUMENTS]
-        return {path: self._renewed(path) for path in paths if path.is_file()}
+        return {path: self._renewed(path, slow) for path in paths if path.is_file()}
 
-    def _renewed(self, path: Path) -> str:
+    def _renewed(self, path: Path, slow: bool) -> str:
         makers: dict[str, Callable[[], str]] = {
             "answer": self.answer,
             "cases": self.cases,
+            "daily": lambda: daily_act(self.root),
             "hinges": self.hinges,
             "loop": lambda: edit_loop(self.root),
             "mechanisms": self.mechanisms,
@@ -99,6 +104,8 @@ class Readme:
                     f'no part "{found[2]}" is computed', code="unknown-part",
                     where=Where(str(path)), hint=did_you_mean(found[2], makers),
                 )  # fmt: skip
+            if found[2] in SLOW and not slow:
+                return found[0]
             return found[1] + makers[found[2]]() + found[3]
 
         return PART.sub(part, path.read_text(encoding="utf-8"))
