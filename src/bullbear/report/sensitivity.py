@@ -89,31 +89,30 @@ def verdict(result: Result) -> str:
     named = [result.inputs[i] for i in order[:NAMED]]
     count = {1: "The assumption that decides", 2: "The two assumptions that decide",
              3: "The three assumptions that decide"}[len(named)]  # fmt: skip
-    text = f"{count} {label}: {', '.join(named)}."
-    return f"{text} {_how_sure(result, column)}".strip()
+    told = [f"{count} {label}: {', '.join(named)}.", *_how_sure(result, column)]
+    return " ".join(told)
 
 
-def _how_sure(result: Result, column: int) -> str:
+def _how_sure(result: Result, column: int) -> Iterator[str]:
     """Whether others may belong to the first three, and whether these are told apart."""
     if result.converged is None:
-        return ""
+        return
     order, places = result.order(column), result.places(column)
-    rivals = [i for i in order[NAMED:] if places[i][0] <= NAMED]
-    own = order[:NAMED]
+    own, others = order[:NAMED], order[NAMED:]
+    rivals = [i for i in others if places[i][0] <= NAMED]
     if rivals:
         some = ", ".join(result.inputs[i] for i in rivals[:NAMED])
         more = f" and {len(rivals) - NAMED} more" if len(rivals) > NAMED else ""
-        sure = f"Not sure of all: the intervals let {some}{more} be among the first {len(own)}."
-    elif len(order) > NAMED:
-        sure = "That these are the first is sure: no other interval reaches theirs."
-    else:
-        sure = ""
+        yield f"Not all is sure: the intervals let {some}{more} be among the first {len(own)}."
+    elif others:
+        yield "That these are the first is sure: no other interval reaches theirs."
     apart = [result.inputs[i] for i in own if places[i][0] == places[i][1]]
     if len(apart) == len(own):
-        return f"{sure} Their order is sure."
-    if not apart:
-        return f"{sure} Their order is open."
-    return f"{sure} Of their order the place of {', '.join(apart)} is sure."
+        yield "Their order is sure."
+    elif apart:
+        yield f"Of their order the place of {', '.join(apart)} is sure."
+    else:
+        yield "Their order is open."
 
 
 def sentence(result: Result, column: int) -> str:

@@ -22,6 +22,8 @@ MOST_PANELS = 9
 SHARES = ("s1", "st", "shapley")
 """Indices that lie between 0 and 1."""
 _ACROSS = 3
+_WIDTHS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""Half widths at the axis of the convergence plot."""
 
 
 def draw(result: Result, folder: Path) -> list[str]:
@@ -121,6 +123,11 @@ def _convergence(result: Result) -> Figure | None:
     axes.axhline(0.05, color=INK, linewidth=1.0, linestyle=(0, (3, 2)), label="enough")
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    low, high = axes.get_ylim()
+    ticks = [tick for tick in _WIDTHS if low <= tick <= high]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
     axes.set_xlabel("points of the base sample")
     axes.set_ylabel(f"widest half width, {CALLED[result.judged]}")
     axes.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -196,8 +196,9 @@ def draw(title: str, found: Comparison, folder: Path) -> None:
         for c, name in enumerate(found.criteria):
             own = [100 * float(found.satisfied[i, :, c].mean()) for i in order]
             axes.plot(own, places, "o", color=LINE_COLOURS[c + 1], markersize=5, label=name)
+        axes.set_ylim(-0.7, len(order) - 0.3)
         axes.set_yticks(places, [found.policies[i] for i in order], fontsize=8)
-        axes.set_xlim(0, 100)
+        axes.set_xlim(0, 102)
         axes.set_xlabel("share of draws in which it is enough [%]")
         axes.grid(visible=False, axis="y")
         axes.legend(fontsize=7.5, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2)
