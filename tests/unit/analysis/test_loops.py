@@ -167,7 +167,7 @@ def test_the_loops_of_the_design_exist_and_push_as_it_says(numerai: Model) -> No
     links = Links(numerai.system)
     found = find_named(links, load_loops(file), file)
     names = {one.loop.name for one in found}
-    assert names == {*(f"B{i}" for i in range(1, 9)), *(f"R{i}" for i in range(1, 11))}
+    assert names == {f"{kind}{number}" for kind in "BR" for number in range(1, 11)}
     courses = {s: links.along(numerai, s) for s in {one.loop.scenario for one in found}}
     for one in found:
         course = courses[one.loop.scenario]
