@@ -24,13 +24,13 @@ upper = 10
 scale = "linear"
 [[observations]]
 file = "seen.csv"
-name = "sample"
+group = "sample"
 variable = "shown level"
 kind = "normal"
 scale = {scale}
 [[observations]]
 file = "limits.csv"
-name = "sample"
+group = "sample"
 variable = "shown level"
 kind = "above"
 scale = {scale}
@@ -46,7 +46,7 @@ def test_mean_of_a_censored_sample(problem: Callable[..., Path]) -> None:
 
 
 def test_mean_and_scale_of_a_censored_sample(problem: Callable[..., Path]) -> None:
-    """One scale is estimated for the numbers and the limits, because they have one name."""
+    """One scale is estimated for the numbers and the limits, because they are one group."""
     objective = censored(problem, '"free"')
     found = descend(objective, np.array([1.0]), POLISHED)
     assert found.end == pytest.approx([1.677758], abs=5e-7)

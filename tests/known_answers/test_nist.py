@@ -54,8 +54,9 @@ def test_certified_answers_are_reached_from_both_starts(
     found = descend(objective, objective.space.to_fit(np.array(start, dtype=float)), POLISHED)
     best = objective.at(found.end, slopes=True)
     assert best.jacobian is not None
-    ssr = float((best.residuals[: objective.size] ** 2).sum())
+    ssr = float(((best.predictions - objective.observed) ** 2).sum())
     slopes = best.jacobian[: objective.size] / objective.space.slopes(best.values)
+    slopes = slopes * objective.scales[:, None]
     freedom = objective.size - len(start)
     spread = np.sqrt(np.diag(np.linalg.inv(slopes.T @ slopes)) * ssr / freedom)
     certified, values, deviations = CERTIFIED[name]

@@ -201,12 +201,12 @@ class Objective:
     # -- scales that are estimated --------------------------------------------------------------
 
     def rescale(self, predictions: Array) -> float:
-        """Set every free scale to the likeliest for its series; the largest relative change."""
+        """Set every free scale to the likeliest for its group; the largest relative change."""
         change = 0.0
-        series = np.array([t.series for t in self.targets])
+        groups = np.array([t.group for t in self.targets])
         free = np.array([t.scale is None for t in self.targets])
-        for name in np.unique(series[free]):
-            own, before = free & (series == name), self.scales
+        for name in np.unique(groups[free]):
+            own, before = free & (groups == name), self.scales
             spread = self._likeliest(predictions, own)
             self.scales = np.where(own, spread, before)
             old = float(before[own][0])

@@ -65,7 +65,10 @@ class ObservationsFile(Table):
     kind: Kind = Field("lognormal", description="The law of the error, or of the bound.")
     scale: Positive | Literal["free", "grade"] = Field(
         description="Standard deviation: of the logarithm for lognormal, else in the unit of the "
-        "model; `free` estimates one for the series, `grade` takes that of the row's source."
+        "model; `free` estimates one for the group, `grade` takes that of the row's source."
+    )
+    group: str | None = Field(
+        None, description="Entries of one group share an estimated scale; the name if left out."
     )
     window: str = Field(
         "at",

@@ -43,7 +43,7 @@ Array = npt.NDArray[np.float64]
 class Target:
     """One published number and what it judges.
 
-    `scale` is None where one is estimated for its series; `grade` is that of its source, if known.
+    `scale` is None where one is estimated for its group; `grade` is that of its source, if known.
     """
 
     series: str
@@ -55,7 +55,8 @@ class Target:
     scale: float | None
     freedom: float
     held_out: bool
-    grade: str = ""
+    grade: str
+    group: str
 
     @property
     def where(self) -> Where:
@@ -145,7 +146,7 @@ def _targets_of(
             Target(
                 spec.name or path.stem, row, spec.run, names[0], measured, spec.kind,
                 _scale(spec, row, grade, problem, path), spec.freedom,
-                _held_out(row, path, problem), grade,
+                _held_out(row, path, problem), grade, spec.group or spec.name or path.stem,
             )
         )  # fmt: skip
     return found
