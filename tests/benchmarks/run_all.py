@@ -227,7 +227,7 @@ def share_of_peak(model: Model, nanoseconds: float) -> None:
     plan = plan_of(model, 8)
     layout = LlvmRunner(plan.batch).bound.code.layout
     module = Module(layout, host().shape)
-    module.step()
+    module.step("step", "euler", layout.moved_by(plan.batch.places.tolist()))
     (text,) = module.texts
     single = len(re.findall(r" = f(?:add|sub|mul|div) ", text))
     double = len(re.findall(r"@llvm\.fma\.", text))

@@ -17,7 +17,7 @@ ARGUMENTS = (
     "params",  # constants, (group, parameter, lane)
     "controls",  # initial time, final time, time step, saveper
     "table", "slots",  # statements of time, (step · stages, slot), and how many slots
-    "d", "s", "r", "o",  # the workspace
+    "d", "c", "s", "r", "o",  # the workspace
     "b",  # scratch vectors
     "history",  # what entered ring buffers, (buffer, step, lane)
     "groups", "steps", "draws",  # how many; the last group may have empty lanes
@@ -43,7 +43,7 @@ class Kernel(Watches):
         states = layout.program.states
         self.fixed = [i for i, state in enumerate(states) if state.kind == "fixed"]
         self.samples = [i for i, state in enumerate(states) if state.kind == "sample"]
-        self.moving = [i for i, state in enumerate(states) if state.kind == "stock"]
+        self.moving = sorted(layout.flowing)
         self.lag = self.behind
         self.first = self.lag + len(self.fixed)
         self.kept = self.first + len(self.fixed)
@@ -123,6 +123,10 @@ end:"""
         body.line("br label %step")
         body.label("step")
         body.line("%k = phi i64 [ 0, %group ], [ %k1, %advanced ]")
+        if method == "euler":  # states and next states change places
+            body.line(f"%now = phi ptr [ {a['s']}, %group ], [ %then, %advanced ]")
+            body.line(f"%then = phi ptr [ {a['r']}, %group ], [ %now, %advanced ]")
+            a = a | {"s": "%now", "r": "%then"}
         t = time_at(body, a, "%k")
         rows = [body.set(f"mul i64 %k, {STAGES[method]}")]
         rows += [body.set(f"add i64 {rows[0]}, {stage}") for stage in range(1, STAGES[method])]
@@ -133,11 +137,11 @@ end:"""
         body.line(f"%last = icmp eq i64 %k, {a['steps']}")
         body.line("br i1 %last, label %finish, label %advance")
         body.label("advance")
-        if method == "euler":
-            self._euler(body, a)
-        else:
+        if method == "rk4":
             self._rk4(body, a, t, rows)
-        self._move_discrete(body, a)
+            for i in self.samples:
+                body.store(body.load(a["r"], i), a["s"], i)
+        self._move_buffers(body, a, a["r" if method == "euler" else "s"])
         body.line("br label %advanced")
         body.label("advanced")
         body.line("%k1 = add i64 %k, 1")
@@ -188,11 +192,10 @@ end:"""
         body.line("%wanted = icmp sge i64 %saved_row, 0")
         body.line("br i1 %wanted, label %save, label %plain")
         body.label("plain")
-        self._call_step(body, a, row, t, t)
+        self._call_step(body, a, "step", row, t, t)
         body.line("br label %saved")
         body.label("save")
-        body.line(f"call void {a['save']}(ptr {a['d']}, ptr {row}, ptr {a['s']}, ptr {a['r']}, "
-                  f"ptr {a['o']}, double {t}, double {t})")  # fmt: skip
+        self._call_step(body, a, "save", row, t, t)
         stride = body.set(f"mul i64 {a['rows']}, {a['width']}")
         draw = body.set(f"mul i64 %g, {self.shape.width}")
         jump = body.set(f"mul i64 {draw}, {stride}")
@@ -207,17 +210,14 @@ end:"""
         body.line("br label %saved")
         body.label("saved")
 
-    def _call_step(self, body: Body, a: dict[str, str], row: str, t: str, h: str) -> None:
-        body.line(f"call void {a['step']}(ptr {a['d']}, ptr {row}, ptr {a['s']}, ptr {a['r']}, "
-                  f"double {t}, double {h})")  # fmt: skip
+    def _call_step(
+        self, body: Body, a: dict[str, str], which: str, row: str, t: str, h: str
+    ) -> None:
+        given = [f"ptr {name}" for name in (a["d"], a["c"], row, a["s"], a["r"], a["o"])]
+        given += [f"double {number}" for number in (t, h, a["dt"])]
+        body.line(f"call void {a[which]}({', '.join(given)})")
 
     # -- methods --------------------------------------------------------------------------------
-
-    def _euler(self, body: Body, a: dict[str, str]) -> None:
-        dt = body.splat(a["dt"])
-        for i in self.moving:
-            moved = body.load(a["s"], i) + dt * body.load(a["r"], i)
-            body.store(moved, a["s"], i)
 
     def _rk4(self, body: Body, a: dict[str, str], t: str, rows: Sequence[str]) -> None:
         """The classical fourth-order step; events stay as they are at its start."""
@@ -237,11 +237,11 @@ end:"""
                 body.store(at, a["s"], i)
 
         reach(half, one)
-        self._call_step(body, a, rows[1], middle, t)
+        self._call_step(body, a, "step", rows[1], middle, t)
         reach(half, two)
-        self._call_step(body, a, rows[1], middle, t)
+        self._call_step(body, a, "step", rows[1], middle, t)
         reach(dt, three)
-        self._call_step(body, a, rows[2], end, t)
+        self._call_step(body, a, "step", rows[2], end, t)
         for i in self.moving:
             b, c, d = (body.load(a["b"], kept + i) for kept in (one, two, three))
             total = b + 2.0 * (c + d) + body.load(a["r"], i)
@@ -250,18 +250,17 @@ end:"""
         for i in (*self.samples, *self.fixed):
             body.store(body.load(a["b"], one + i), a["r"], i)
 
-    def _move_discrete(self, body: Body, a: dict[str, str]) -> None:
-        for i in self.samples:
-            body.store(body.load(a["r"], i), a["s"], i)
+    def _move_buffers(self, body: Body, a: dict[str, str], states_then: str) -> None:
+        """What entered goes into the ring buffers; what leaves them is the next state."""
         for buffer, state in enumerate(self.fixed):
             begin = body.set(f"mul i64 {a['steps']}, {buffer}")
             place = body.set(f"add i64 {begin}, %k")
             vector = self.shape.vector
             target = body.set(f"getelementptr {vector}, ptr {a['history']}, i64 {place}")
             body.line(f"store {vector} {body.load(a['r'], state).name}, ptr {target}, align 64")
-            self._leave(body, a, buffer, state, begin)
+            body.store(self._leaving(body, a, buffer, begin), states_then, state)
 
-    def _leave(self, body: Body, a: dict[str, str], buffer: int, state: int, begin: str) -> None:
+    def _leaving(self, body: Body, a: dict[str, str], buffer: int, begin: str) -> Vector:
         """What leaves a ring buffer, lane by lane: their delays may differ."""
         vector, width, result = self.shape.vector, self.shape.width, "poison"
         lag = body.load(a["b"], self.lag + buffer)
@@ -277,7 +276,7 @@ end:"""
             fresh = body.set(f"extractelement {vector} {first.name}, i64 {lane}")
             value = body.set(f"select i1 {inside}, double {past}, double {fresh}")
             result = body.set(f"insertelement {vector} {result}, double {value}, i64 {lane}")
-        body.store(Vector(body, result), a["s"], state)
+        return Vector(body, result)
 
 
 def _arguments(body: Body) -> dict[str, str]:

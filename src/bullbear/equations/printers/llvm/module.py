@@ -1,10 +1,11 @@
 """A program as one module of LLVM: what is worked out once per draw, per time, per step.
 
 All draws of a group, one per lane, go through the whole run together.  Their numbers stand in a
-workspace of vectors: `d` what depends on constants alone, `s` states, `r` rates and watched
-statements, `o` outputs.  What depends on time and is the same for all draws stands in a table with
-a row of numbers for every time; what depends on time and differs is worked out in every step, among
-the rates, where it costs least.
+workspace of vectors: `d` what depends on constants alone, `s` states, `r` what becomes of them and
+watched statements, `o` outputs.  What all draws have in common takes less room, which matters: a
+step goes through everything, and it should fit into the nearest cache.  So `c` has one number for
+each slot of `d`, and what depends on time stands in a table with a row of numbers for every time.
+What depends on time and differs between draws is worked out in every step, where it costs least.
 """
 
 from __future__ import annotations
@@ -28,10 +29,8 @@ ATTRIBUTES = (
 SIGNATURES = {
     "prepare": "ptr %p, ptr %c, ptr %d, ptr %s",
     "times": "ptr %d, ptr %row, double %t, double %h",
-    "step": "ptr noalias %d, ptr noalias %row, ptr noalias %s, ptr noalias %r, double %t, "
-    "double %h",
-    "save": "ptr noalias %d, ptr noalias %row, ptr noalias %s, ptr noalias %r, ptr noalias %o, "
-    "double %t, double %h",
+    "step": "ptr noalias %d, ptr noalias %c, ptr noalias %row, ptr noalias %s, ptr noalias %r, "
+    "ptr noalias %o, double %t, double %h, double %dt",
 }
 
 
@@ -56,6 +55,11 @@ class Layout:
     def rates(self) -> list[int]:
         """Statements that every step works out: rates, then what is watched."""
         return [*(state.rate for state in self.program.states), *self.watched]
+
+    @cached_property
+    def flowing(self) -> frozenset[int]:
+        """Positions of the states that flows move."""
+        return frozenset(i for i, s in enumerate(self.program.states) if s.kind == "stock")
 
     @cached_property
     def start(self) -> list[int]:
@@ -109,7 +113,7 @@ class Layout:
         return sorted(i for i in found if nodes[i].op not in _IMMEDIATE)
 
     def moved_by(self, places: Iterable[int]) -> frozenset[int]:
-        """Statements of time that depend on any of the parameters at `places`."""
+        """Statements of a draw or of time that depend on any of the parameters at `places`."""
         wanted, nodes = set(places), self.program.nodes
         moved = [False] * len(nodes)
         for index, node in enumerate(nodes):
@@ -117,8 +121,8 @@ class Layout:
                 moved[a] for a in node.args
             )
         levels = self.program.levels
-        inside = self.program.needed(self.rates)
-        return frozenset(i for i in inside if moved[i] and levels[i] == Level.TIME)
+        inside = self.program.needed([*self.rates, *self.outputs])
+        return frozenset(i for i in inside if moved[i] and levels[i] <= Level.TIME)
 
 
 _IMMEDIATE = frozenset({"const", "time", "held"})
@@ -162,33 +166,39 @@ class Module:
     def times(self, name: str, moved: frozenset[int]) -> None:
         """`times(d, row, t, h)`: a row of the table, from the draw in the first lane."""
         body = Body(self.shape)
-        statements = self._statements(body, self._drawn())
+        statements = self._statements(body, self._drawn(), self._exponents())
         wanted = self.layout.times(moved)
         statements.write(wanted)
         for statement, slot in wanted.items():
             body.store_first(statements.value(statement), "%row", slot)
         self._add(name, SIGNATURES["times"], body, statements)
 
-    def step(self, name: str, moved: frozenset[int]) -> None:
-        """`step(d, row, s, r, t, h)`: rates and watched statements."""
-        self._rates_and(name, SIGNATURES["step"], moved, ())
-
-    def save(self, name: str, moved: frozenset[int], outputs: Sequence[int]) -> None:
-        """`save(d, row, s, r, o, t, h)`: what `step` gives, and in `o` outputs in this order."""
-        self._rates_and(name, SIGNATURES["save"], moved, outputs)
-
-    def _rates_and(
-        self, name: str, arguments: str, moved: frozenset[int], outputs: Sequence[int]
+    def step(
+        self, name: str, method: str, moved: frozenset[int], outputs: Sequence[int] = ()
     ) -> None:
+        """`step(d, c, row, s, r, o, t, h, dt)`: the next states by Euler, or else rates.
+
+        Behind them in `r` stand watched statements; in `o` outputs in this order.
+        """
         body = Body(self.shape)
-        rows = self.layout.times(moved)
-        stored = self._drawn() | {i: Place("%row", slot, same=True) for i, slot in rows.items()}
-        statements = self._statements(body, stored)
-        statements.write([*self.layout.rates, *outputs])
+        statements = self._statements(body, self._common(moved), self._exponents(moved))
+        places: dict[int, list[tuple[str, int]]] = {}
         for base, roots in (("%r", self.layout.rates), ("%o", outputs)):
-            for slot, statement in enumerate(roots):
-                body.store(statements.value(statement), base, slot)
-        self._add(name, arguments, body, statements)
+            for slot, root in enumerate(roots):
+                places.setdefault(root, []).append((base, slot))
+
+        def put(index: int) -> None:
+            """Results into their slots at once, so that no register has to keep them."""
+            for base, slot in places.pop(index, ()):
+                value = statements.value(index)
+                if base == "%r" and method == "euler" and slot in self.layout.flowing:
+                    value = body.load("%s", slot) + body.splat("%dt") * value
+                body.store(value, base, slot)
+
+        statements.write(list(places), put)
+        for root in list(places):  # those that stand somewhere already
+            put(root)
+        self._add(name, SIGNATURES["step"], body, statements)
 
     def text(self) -> str:
         """Everything written so far as a module."""
@@ -205,9 +215,28 @@ class Module:
         lines = "\n".join([*body.lines, "  ret void"])
         self.texts.append(f"define void @{name}({arguments}) #0 {{\n{lines}\n}}\n")
 
-    def _statements(self, body: Body, stored: dict[int, Place]) -> Statements:
-        exponents = self.layout.exponents
+    def _statements(
+        self, body: Body, stored: dict[int, Place], exponents: dict[int, list[Place]]
+    ) -> Statements:
         return Statements(self.program, body, self._leaf(body), stored, inline=exponents)
+
+    def _common(self, moved: frozenset[int]) -> dict[int, Place]:
+        """Where what a draw or a time has stands; what all draws have in common as numbers."""
+        rows = {i: Place("%row", slot, same=True) for i, slot in self.layout.times(moved).items()}
+        return rows | {
+            i: Place("%d", slot) if i in moved else Place("%c", slot, same=True)
+            for i, slot in self.layout.draws.items()
+        }
+
+    def _exponents(self, moved: frozenset[int] | None = None) -> dict[int, list[Place]]:
+        return {
+            y: [
+                Place("%d", slot + part) if moved is None or y in moved
+                else Place("%c", slot + part, same=True)
+                for part in range(3)
+            ]
+            for y, slot in self.layout.exponents.items()
+        }  # fmt: skip
 
     def _drawn(self) -> dict[int, Place]:
         return {statement: Place("%d", slot) for statement, slot in self.layout.draws.items()}

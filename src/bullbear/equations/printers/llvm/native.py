@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -95,30 +96,33 @@ class NativeCode:
         """The address of a function for a row of the table; `moved` are not in it."""
         return self._add(_ONCE, Module.times, "times", moved)
 
-    def step(self, moved: frozenset[int]) -> int:
-        """The address of a function for rates."""
-        return self._add(_OFTEN, Module.step, "step", moved)
+    def step(self, method: str, moved: frozenset[int]) -> int:
+        """The address of a function for a step without outputs."""
+        return self._add(_OFTEN, Module.step, "step", method, moved)
 
-    def save(self, moved: frozenset[int], outputs: Sequence[int]) -> tuple[int, Sequence[int]]:
-        """The address of a function for rates and outputs, and where in its results these are.
+    def save(
+        self, method: str, moved: frozenset[int], outputs: Sequence[int]
+    ) -> tuple[int, Sequence[int]]:
+        """The address of a function for a step, and where in its results the outputs are.
 
         One for all outputs serves whoever wants most of them; who wants few has one for these.
         """
         known = self.layout.outputs
         if 2 * len(outputs) > len(known):
-            return self._add(_OFTEN, Module.save, "save", moved, known), outputs
+            return self._add(_OFTEN, Module.step, "save", method, moved, known), outputs
         wanted = tuple(known[i] for i in outputs)
-        return self._add(_OFTEN, Module.save, "save", moved, wanted), range(len(outputs))
+        save = self._add(_OFTEN, Module.step, "save", method, moved, wanted)
+        return save, range(len(outputs))
 
     def _add(
-        self, effort: int, write: Callable[..., None], kind: str, *what: Collection[int]
+        self, effort: int, write: Callable[..., None], kind: str, *what: Collection[int] | str
     ) -> int:
         """The address of a function that `write` writes, made once."""
         key = kind, *what
         with self._lock:
             if key not in self._added:
                 begin = time.perf_counter()
-                name = f"{kind}_{len(self._added)}"
+                name = f"{kind}_{_digest(what)}"
                 module = Module(self.layout, self.machine.shape)
                 write(module, name, *what)
                 self._library.add((module.text(), effort))
@@ -134,6 +138,12 @@ class NativeCode:
         _CALL(self._library.function(name))(words.ctypes.data)
 
 
+def _digest(what: tuple[Collection[int] | str, ...]) -> str:
+    """A name for what a function does, the same in every process: the cache goes by the text."""
+    parts = [part if isinstance(part, str) else sorted(part) for part in what[:2]]
+    return hashlib.blake2b(repr((parts, what[2:])).encode(), digest_size=8).hexdigest()
+
+
 class BoundTask:
     """A task with its table of times, ready for any block of draws, in any thread."""
 
@@ -145,13 +155,14 @@ class BoundTask:
         self.slots = len(layout.times(moved))
         self.saves = np.full(task.steps + 1, -1, dtype=np.int64)
         self.saves[list(task.saved)] = np.arange(len(task.saved))
-        save, chosen = code.save(moved, task.outputs)
-        self.functions = {"times": code.times(moved), "step": code.step(moved), "save": save}
+        save, chosen = code.save(task.method, moved, task.outputs)
+        step = code.step(task.method, moved)
+        self.functions = {"times": code.times(moved), "step": step, "save": save}
         self.chosen = np.array(chosen, dtype=np.int64)
         self.controls = np.ascontiguousarray(task.controls)
         self.watches = np.ascontiguousarray(task.watches, dtype=np.float64)
         self.rounding = np.array([task.rounding])
-        self.table = self._tabulate()
+        self.common, self.table = self._tabulate()
 
     def run(self, draws: Array) -> tuple[Array, Array, Array, Array]:
         """Run draws of shape (draw, column).
@@ -171,6 +182,7 @@ class BoundTask:
         self.code.call(f"run_{task.method}", space.addresses | self.functions | {
             "params": params.ctypes.data, "controls": self.controls.ctypes.data,
             "table": self.table.ctypes.data, "slots": self.slots, "groups": groups,
+            "c": self.common.ctypes.data,
             "steps": task.steps, "draws": count, "saves": self.saves.ctypes.data,
             "chosen": self.chosen.ctypes.data, "width": len(task.outputs),
             "out": out.ctypes.data, "rows": len(task.saved),
@@ -196,14 +208,15 @@ class BoundTask:
     def _workspace(self) -> Workspace:
         layout, kernel = self.code.layout, self.code.kernel
         sizes = {
-            "d": layout.drawn, "s": kernel.count,
+            "d": layout.drawn, "s": len(layout.rates),
             "r": len(layout.rates), "o": len(layout.outputs), "b": kernel.scratch,
             "history": len(kernel.fixed) * self.task.steps,
         }  # fmt: skip
         return Workspace(sizes, self.width)
 
-    def _tabulate(self) -> Array:
-        """Statements of time for the base values, shape (step · stages, slot)."""
+    def _tabulate(self) -> tuple[Array, Array]:
+        """What depends on constants, shape (slot,), and on time, shape (step · stages, slot), for
+        the base values."""
         task = self.task
         start = task.controls[0] + np.arange(task.steps + 1) * task.controls[2]
         share = np.array([0.0, task.controls[2] / 2, task.controls[2]])[: STAGES[task.method]]
@@ -219,14 +232,17 @@ class BoundTask:
             "slots": self.slots, "table": table.ctypes.data, "history": moments.ctypes.data,
             "steps": len(table),
         })  # fmt: skip
-        return table
+        return space["d"][:: self.width].copy(), table
 
 
 class Workspace:
     """The vectors that one call works in."""
 
     def __init__(self, sizes: Mapping[str, int], width: int) -> None:
-        self._arrays = {name: aligned(size * width) for name, size in sizes.items()}
+        self._arrays: dict[str, Array] = {n: aligned(size * width) for n, size in sizes.items()}
+
+    def __getitem__(self, name: str) -> Array:
+        return self._arrays[name]
 
     @property
     def addresses(self) -> dict[str, int]:

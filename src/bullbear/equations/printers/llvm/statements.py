@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bullbear.equations.printers.llvm import mathematics
@@ -49,7 +49,7 @@ class Statements:
 
     `leaf` gives the value of a leaf; `stored` are statements that stand in memory already.
     With `inline`, costly functions are written out in
-    turns; it says in which slots of `d` exponents of a draw stand prepared.
+    turns; it says where exponents of a draw stand prepared.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Statements:
         leaf: Leaf,
         stored: Mapping[int, Place],
         *,
-        inline: Mapping[int, int] | None = None,
+        inline: Mapping[int, Sequence[Place]] | None = None,
     ) -> None:
         self.program, self.body, self.leaf, self.stored = program, body, leaf, stored
         self.inline = inline
@@ -68,8 +68,11 @@ class Statements:
         self._truths: dict[int, Truth] = {}
         self._logarithms: dict[int, tuple[Vector, Vector]] = {}
 
-    def write(self, roots: Iterable[int]) -> None:
-        """Everything that `roots` stand on, down to what is stored."""
+    def write(self, roots: Iterable[int], then: Callable[[int], None] | None = None) -> None:
+        """Everything that `roots` stand on, down to what is stored.
+
+        `then` is called with every statement as soon as it is written.
+        """
         wanted = [False] * len(self.program.nodes)
         for root in roots:
             wanted[root] = True
@@ -82,6 +85,9 @@ class Statements:
             spread(self.program, inside) if self.inline is not None else [[i] for i in inside]
         ):
             self._write_together(batch)
+            if then is not None:
+                for index in batch:
+                    then(index)
 
     def _write_together(self, batch: list[int]) -> None:
         """Write statements that do not need each other, line by line in turns."""
@@ -166,11 +172,11 @@ class Statements:
 
     def _power(self, base: int, y: int) -> Vector:
         assert self.inline is not None
-        slot = self.inline.get(y)
-        if slot is None:
+        places = self.inline.get(y)
+        if places is None:
             exponent = mathematics.Exponent.of(self.value(y))
         else:
-            parts = [self.body.load("%d", slot + place) for place in range(3)]
+            parts = [place.load(self.body) for place in places]
             exponent = mathematics.Exponent.of_parts(parts)
         return mathematics.power_of_logarithm(self.value(base), self._logarithms[base], exponent)
 
