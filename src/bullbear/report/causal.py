@@ -221,7 +221,11 @@ def _legend(picture: Picture, shown: CausalDiagram, rooms: Sequence[_Room]) -> N
     """What each loop is, below the diagram."""
     left = min(room.x - room.half[0] for room in rooms)
     y = max(room.y + room.half[1] for room in rooms) + 2 * LEADING
-    lines = [line for loop in shown.loops for line in wrap(f"{loop.name} {loop.title}", LEGEND)]
+    lines = [
+        line
+        for loop in sorted(shown.loops, key=lambda one: (one.name[:1], len(one.name), one.name))
+        for line in wrap(f"{loop.name} {loop.title}", LEGEND)
+    ]
     if shown.folded:
         lines.append(f"{shown.folded} variables of these loops stand inside the links.")
     half = (len(lines) + 1) // 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -37,9 +38,12 @@ def pictures(found: Report, model: Model, *, constants: bool = False) -> dict[st
             made[f"{name}.svg"] = causal.diagram(
                 folded(found.arrows, loops, stocks), f"{model.name}: {title}"
             )
+    slugs: Counter[str] = Counter()
     for sector in sectors(model.system, model.name, constants=constants):
         slug = re.sub(r"\W+", "-", sector.title.casefold()).strip("-") or "model"
-        made[f"stocks-{slug}.svg"] = stock_flow.diagram(sector, model.system)
+        slugs[slug] += 1
+        number = f"-{slugs[slug]}" if slugs[slug] > 1 else ""
+        made[f"stocks-{slug}{number}.svg"] = stock_flow.diagram(sector, model.system)
     return made
 
 
