@@ -62,9 +62,30 @@ def test_a_quick_fit(bullbear: Callable[..., Any], folder: Path) -> None:
     assert set(written["series"]["points"]["theil"]) == {"um", "us", "uc"}
     report = (folder / "out" / "report.md").read_text()
     assert report.index("What was learned") < report.index("| constant |")
+    assert "The number that would narrow stock at 10 most is points at 10.0" in report
+    assert "costs most" in report
+    assert (
+        written["worth"][0]["spreads"]["stock at 10"] < written["predictions"]["stock at 10"]["se"]
+    )
+    assert written["series"]["points"]["costliest"]["share"] <= 1
+    assert written["backtest"] is None
     assert (folder / "out" / "history.png").is_file()
     assert (folder / "out" / "parameters.csv").read_text().startswith("name,value\nrate,0.")
     assert not list((folder / "out").glob(".unfinished*"))
+
+
+def test_held_out_numbers_are_scored(bullbear: Callable[..., Any], folder: Path) -> None:
+    with (folder / "problem.toml").open("a") as stream:
+        stream.write('[[episodes]]\nname = "the jump"\nrows = { points = ["0001-01-01"] }\n'
+                     "[held_out]\nafter = 6\n")  # fmt: skip
+    done = call(bullbear, folder, "--json")
+    assert done.code == 0, done.err
+    test = json.loads(done.out)["backtest"]
+    assert test["n"] == test["series"]["points"]["n"] == 2
+    assert test["series"]["points"]["last_number"] > test["series"]["points"]["miss"]
+    report = (folder / "out" / "report.md").read_text()
+    assert "2 numbers were held out" in report
+    assert "**the jump**" in report
 
 
 @pytest.mark.long

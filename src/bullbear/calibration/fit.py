@@ -125,9 +125,7 @@ def fit(
     if settings.full:
         drawn = sample(batches, found.best, found.curvature, settings.seed, progress)
         extra["posterior"] = drawn
-        extra["backtest"] = backtest(
-            objective, found.best, found.curvature.covariance, drawn.bands
-        )
+        extra["backtest"] = backtest(objective, found.best, found.curvature.covariance, drawn.bands)
     journal.close()
     own = {name: getattr(found, name) for name in found.__dataclass_fields__}
     return Fit(**{**own, **extra, "seconds": clock.perf_counter() - begin})

@@ -8,7 +8,7 @@ import numpy as np
 
 from bullbear.calibration.fit import Fit
 from bullbear.calibration.predictions import Outlook
-from bullbear.report.numbers import short
+from bullbear.report.numbers import percent, short
 
 _LEARNED, _SLOPPY = 0.5, 1.0
 _UNDERSTATED = 2.0  # reduced chi-square above which scales are doubted
@@ -36,6 +36,25 @@ def learned(fit: Fit) -> Iterator[str]:
         f"its misfit; {fit.searches.failed_runs} runs failed on the way."
     )
     yield from map(_outlook_line, fit.outlooks)
+    if fit.backtest is not None:
+        yield (
+            f"Of {fit.backtest.n} numbers that the fit did not see "
+            f"{percent(fit.backtest.share('most'))} lie in the 90 % bands of what it foretells."
+        )
+    yield from _next(fit)
+
+
+def _next(fit: Fit) -> Iterator[str]:
+    """Which number would narrow the first prediction most."""
+    first = next((seen for seen in fit.outlooks if seen.slopes is not None and seen.se), None)
+    if first is None or not fit.worth or not np.isfinite(first.se or np.nan):
+        return
+    best = fit.worth[0]
+    yield (
+        f"The number that would narrow {first.prediction.name} most is {best.name} at "
+        f"{best.time:.1f}: its standard error goes from {short(first.se or 0.0)} to "
+        f"{short(best.spreads[first.prediction.name])}."
+    )
 
 
 def untold(fit: Fit) -> Iterator[str]:
