@@ -18,12 +18,14 @@ from bullbear.analysis.variance import (
     ShapleySums,
     SobolSums,
     base_points,
+    orders,
     shapley_rows,
     sobol_rows,
 )
 from bullbear.errors import SimulationError, UsageError
 
 Array = npt.NDArray[np.float64]
+Order = npt.NDArray[np.int_]
 REPLICATES = 8
 """Independent scrambles of the design, from which the intervals come."""
 SMALLEST = 8 * REPLICATES
@@ -39,13 +41,13 @@ _ATTEMPTS = 20
 class Scheme:
     """A design and the sums that its indices come from."""
 
-    rows: Callable[[Array, Array], Array]
+    rows: Callable[[Array, Array, Order], Array]
     sums: Any
     judged: str
 
     def blocks(self, inputs: int) -> int:
         """Runs per point of the base sample."""
-        return 2**inputs if self.judged == "shapley" else inputs + 2
+        return inputs + 1 if self.judged == "shapley" else inputs + 2
 
 
 SOBOL = Scheme(sobol_rows, SobolSums, "st")
@@ -172,9 +174,10 @@ class _Growth:
         kind = self.scheme.sums
 
         def make() -> dict[str, Array]:
-            values, failed, redrawn = self._values(replicate, low, high, size)
+            order = orders(len(self.inputs.names), high, self._seed(replicate))[low:]
+            values, failed, redrawn = self._values(replicate, low, high, size, order)
             begin = clock.perf_counter()
-            sums = kind.of(values)
+            sums = kind.of(values, order)
             self.analysis += clock.perf_counter() - begin
             own = {f.name: getattr(sums, f.name) for f in fields(kind)}
             return own | {"_failed": np.array([failed, redrawn])}
@@ -189,11 +192,16 @@ class _Growth:
             lambda a, b: a.plus(b), [p for p in (old, kind(**arrays)) if p is not None]
         )
 
-    def _values(self, replicate: int, low: int, high: int, size: int) -> tuple[Array, int, int]:
+    def _seed(self, replicate: int) -> int:
+        return self.seed * REPLICATES + replicate
+
+    def _values(
+        self, replicate: int, low: int, high: int, size: int, order: Order
+    ) -> tuple[Array, int, int]:
         """The function on rows of a replicate, with rows that failed redrawn."""
         inputs = len(self.inputs.names)
-        first, second = base_points(inputs, size // REPLICATES, self.seed * REPLICATES + replicate)
-        values = self._run(first[low:high], second[low:high])
+        first, second = base_points(inputs, size // REPLICATES, self._seed(replicate))
+        values = self._run(first[low:high], second[low:high], order)
         failed = redrawn = 0
         random = np.random.default_rng([self.seed, replicate, low])
         for _ in range(_ATTEMPTS):
@@ -205,11 +213,11 @@ class _Growth:
                 break
             redrawn += int(bad.sum())
             points = random.random((2, int(bad.sum()), inputs))
-            values[:, bad] = self._run(points[0], points[1])
+            values[:, bad] = self._run(points[0], points[1], order[bad])
         return values, failed, redrawn
 
-    def _run(self, first: Array, second: Array) -> Array:
-        design = self.scheme.rows(first, second)
+    def _run(self, first: Array, second: Array, order: Order) -> Array:
+        design = self.scheme.rows(first, second, order)
         blocks, rows, inputs = design.shape
         table = self.inputs.table(design.reshape(blocks * rows, inputs))
         return self.evaluation(table).reshape(blocks, rows, -1)

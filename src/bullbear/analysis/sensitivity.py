@@ -17,7 +17,7 @@ from bullbear.analysis.local import local
 from bullbear.analysis.screening import elementary_effects, morris_design
 from bullbear.analysis.study import N, Study
 from bullbear.analysis.uncertain import Uncertain, uncertain
-from bullbear.analysis.variance import MOST_SHAPLEY_INPUTS, given_data
+from bullbear.analysis.variance import given_data
 from bullbear.errors import SimulationError, UsageError
 from bullbear.models.model import Model
 
@@ -29,6 +29,7 @@ FEWEST_DRAWS = 256
 _SCREENED = 32
 _ENDS = (0.005, 0.995)
 _LARGEST_PIECE = 16384
+MOST_SHAPLEY_INPUTS = 12
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class Task:
         if self.method == "shapley":
             kept = min(inputs, MOST_SHAPLEY_INPUTS)
             screening = _SCREENED * (inputs + 1) if inputs > kept else 0
-            return self.n * int(2**kept) + screening
+            return self.n * (kept + 1) + screening
         if self.method == "morris":
             return self.n * (inputs + 1)
         return self.n if self.method == "given-data" else 1

@@ -13,7 +13,7 @@ from bullbear.models.toml_file import read_toml
 
 SCHEMA = "study.schema.json"
 MethodName = Literal["local", "morris", "sobol", "shapley", "given-data", "discovery"]
-N = {"local": 1, "morris": 64, "sobol": 4096, "shapley": 128, "given-data": 16384,
+N = {"local": 1, "morris": 64, "sobol": 4096, "shapley": 4096, "given-data": 16384,
      "discovery": 8192}  # fmt: skip
 """Default sizes: trajectories of morris, base samples of sobol and shapley, draws of the others."""
 EVERY = 0.5

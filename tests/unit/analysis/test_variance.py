@@ -10,10 +10,12 @@ import pytest
 from bullbear.analysis.variance import (
     Array,
     Estimate,
+    ShapleySums,
+    base_points,
     given_data,
+    orders,
     rank_first_order,
-    shapley_design,
-    shapley_effects,
+    shapley_rows,
     sobol_design,
     sobol_indices,
 )
@@ -68,14 +70,37 @@ def test_a_sum_shares_its_variance_by_the_squares() -> None:
         np.testing.assert_allclose(estimate.value, truth, atol=1e-3)
 
 
+def shapley(function: Function, inputs: int, size: int, seed: int = 0) -> Estimate:
+    """From eight replicates of `size` points each."""
+    found = []
+    for replicate in range(8 * seed, 8 * seed + 8):
+        order = orders(inputs, size, replicate)
+        design = shapley_rows(*base_points(inputs, size, replicate), order)
+        found.append(ShapleySums.of(function(design)[..., None], order).estimates()["shapley"])
+    return Estimate.of_replicates(np.array(found))
+
+
 def test_shapley_effects_of_ishigami_are_known_and_add_up_to_one() -> None:
-    values = [
-        shapley_effects(ishigami(shapley_design(3, 2**13, seed))[..., None]) for seed in range(8)
-    ]
-    estimate = Estimate.of_replicates(np.array(values))
-    np.testing.assert_allclose(estimate.value, SHAPLEY, atol=3e-3)
+    estimate = shapley(ishigami, 3, 2**13)
+    np.testing.assert_allclose(estimate.value, SHAPLEY, atol=5e-3)
     assert estimate.covers(SHAPLEY).all()
     assert estimate.value.sum() == pytest.approx(1)
+
+
+def test_intervals_of_shapley_effects_cover_the_truth_as_often_as_they_say() -> None:
+    hits = np.zeros(3)
+    for seed in range(400):
+        hits += shapley(ishigami, 3, 64, seed).covers(SHAPLEY)[:, 0]
+    shares = hits / 400
+    assert (shares >= 0.91).all(), shares
+    assert (shares <= 0.985).all(), shares
+
+
+def test_shapley_effects_of_a_sum_are_its_variances_even_of_many_inputs() -> None:
+    weights = np.arange(1, 41)
+    estimate = shapley(lambda unit: unit @ weights, 40, 2**10)
+    truth = (weights**2 / (weights**2).sum())[:, None]
+    np.testing.assert_allclose(estimate.value, truth, atol=3e-3)
 
 
 @pytest.mark.parametrize(
