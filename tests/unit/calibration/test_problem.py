@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,26 @@ def test_every_shipped_problem_reads(root: Path) -> None:
     assert {file.stem for file in files} >= {"numerai", "numerai-2021", "boxbod", "misra1a"}
     for file in files:
         assert read_problem(file).title
+
+
+def test_what_the_readme_shows_is_a_problem(root: Path) -> None:
+    """Every block of it is a problem, or a part of one."""
+    text = (root / "calibration" / "problems" / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) >= 4
+    least = {
+        "model": "any", "parameters": {"any": {}},
+        "observations": [{"file": "any.csv", "variable": "any", "scale": 1.0}],
+    }  # fmt: skip
+    for block in blocks:
+        ProblemFile.model_validate(least | tomllib.loads(block))
+
+
+def test_the_readme_lists_every_problem_that_teaches(root: Path) -> None:
+    folder = root / "calibration" / "problems"
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    for file in (folder / "teaching").glob("*.toml"):
+        assert f"| `{file.stem}` |" in text
 
 
 @pytest.mark.parametrize(
