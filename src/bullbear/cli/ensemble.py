@@ -52,7 +52,9 @@ def command(
             show_default=False,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="S", min=0, help="Which draws are made.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="S", min=0, help="Which draws and random numbers are made.")
+    ] = 0,
     threads: Annotated[
         int | None,
         typer.Option(metavar="T", min=1, help="Left out, one per core.", show_default=False),
@@ -94,7 +96,8 @@ def command(
     check_writable(out)
     loaded = load_model(ctx, model)
     table = _draws(loaded, draws, seed)
-    request = Request(outputs=outputs, save_at=at, method=method.value if method else None)
+    chosen = method.value if method else None
+    request = Request(outputs=outputs, save_at=at, method=chosen, seed=seed)
     plan = make_plan(loaded, table, request)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # said below, in one line

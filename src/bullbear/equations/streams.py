@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 _MASK = (1 << 64) - 1
-_GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
-_UNIT, _HALF = 2.0**-53, 2.0**-54
+GOLDEN, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+UNIT, HALF = 2.0**-53, 2.0**-54
 
 
 def mixed(z: int) -> int:
     """A 64-bit integer scrambled."""
-    z = ((z ^ (z >> 30)) * _FIRST) & _MASK
-    z = ((z ^ (z >> 27)) * _SECOND) & _MASK
+    z = ((z ^ (z >> 30)) * FIRST) & _MASK
+    z = ((z ^ (z >> 27)) * SECOND) & _MASK
     return z ^ (z >> 31)
 
 
@@ -30,8 +30,8 @@ def uniform(seed: int, draw: int, stream: int, step: int) -> float:
     """A number inside (0, 1), never 0 or 1."""
     z = stream
     for counter in (seed, draw, step):
-        z = mixed((z + _GOLDEN * (counter + 1)) & _MASK)
-    return (z >> 11) * _UNIT + _HALF
+        z = mixed((z + GOLDEN * (counter + 1)) & _MASK)
+    return (z >> 11) * UNIT + HALF
 
 
 def uniform_array(
@@ -39,7 +39,7 @@ def uniform_array(
 ) -> npt.NDArray[np.float64]:
     """`uniform` for many draws at once, shape (draw,)."""
     one = np.uint64(1)
-    golden, first, second = (np.uint64(c) for c in (_GOLDEN, _FIRST, _SECOND))
+    golden, first, second = (np.uint64(c) for c in (GOLDEN, FIRST, SECOND))
     z = np.full(np.shape(draws), stream, dtype=np.uint64)
     with np.errstate(over="ignore"):
         for counter in (np.uint64(seed), draws, np.uint64(step)):
@@ -47,7 +47,7 @@ def uniform_array(
             z = (z ^ (z >> np.uint64(30))) * first
             z = (z ^ (z >> np.uint64(27))) * second
             z = z ^ (z >> np.uint64(31))
-    return (z >> np.uint64(11)).astype(np.float64) * _UNIT + _HALF
+    return (z >> np.uint64(11)).astype(np.float64) * UNIT + HALF
 
 
 def stream_of(name: str, number: int) -> int:

@@ -49,6 +49,7 @@ class Batch:
     base : values of all parameters, shape (parameter,)
     places, sources : parameter `places[i]` takes its value from column `sources[i]` of the draws
     numbered : whether the last column of the draws is their number, which random streams need
+    seed : of random streams
     """
 
     program: Program
@@ -62,6 +63,7 @@ class Batch:
     places: npt.NDArray[np.int64]
     sources: npt.NDArray[np.int64]
     numbered: bool = False
+    seed: int = 0
 
     @cached_property
     def rates(self) -> list[int]:
@@ -123,7 +125,7 @@ class NumpyRunner:
             parameters[place] = np.ascontiguousarray(draws[:, source])
         controls: dict[str, Values] = {**batch.grid.controls()}
         if batch.numbered:
-            controls["draw"] = draws[:, -1]
+            controls |= {"draw": draws[:, -1], "seed": float(batch.seed)}
         start, functions = self.code.prepare(parameters, controls)
         values = np.empty((count, len(batch.steps), len(batch.outputs)))
         watch = Watching(batch, count)

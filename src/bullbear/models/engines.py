@@ -92,4 +92,6 @@ def _task(batch: Batch) -> Task:
         batch.places,
         batch.sources,
         ROUNDING,
+        batch.seed,
+        batch.numbered,
     )

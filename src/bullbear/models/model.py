@@ -13,15 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from bullbear.equations.lowering import compile_system
-from bullbear.equations.names import canonical, split_element
 from bullbear.equations.program import Program
 from bullbear.equations.read import read_document
 from bullbear.equations.system import System
-from bullbear.errors import ModelError, UsageError, Where, did_you_mean
-from bullbear.models import diagnosis, trust
+from bullbear.errors import UsageError
+from bullbear.models.declared import Declared
 from bullbear.models.definition import ModelDefinition, foreign_definition, load_definition
 from bullbear.models.ensemble import MEMORY, Ensemble, Options, run_ensemble
-from bullbear.models.events import locate
 from bullbear.models.overrides import (
     Setting,
     check_scenarios,
@@ -44,7 +42,6 @@ from bullbear.models.simulate import (
     Simulator,
     Trajectory,
     control_values,
-    grid_index,
 )
 from bullbear.models.stiff import STIFF, StiffSimulator
 from bullbear.models.varying import refuse_moving, refuse_structural
@@ -58,9 +55,6 @@ if TYPE_CHECKING:
     from bullbear.models.adjoint import Gradient, Loss
     from bullbear.models.linearised import RunOptions
     from bullbear.models.sensitivities import Sensitivities
-
-# how far below zero rounding may take a stock, over its largest value
-_ROUNDING = 1e-9
 
 
 def load(path_or_name: str | Path | None = None, workspace: Path | None = None) -> Model:
@@ -101,12 +95,7 @@ class Model:
 
     def __post_init__(self) -> None:
         check_scenarios(self.scenarios, self.system)
-        wanted = [(n, "headline") for n in self.definition.headline]
-        wanted += [(e.variable, "events") for e in self.definition.events]
-        wanted += [(n, "nonnegative") for n in self.definition.nonnegative]
-        wanted += [(n, "conservation") for ns in self.definition.conservation.values() for n in ns]
-        for name, key in wanted:
-            self._outputs_named(name, key)
+        self._declared.check()
 
     @cached_property
     def hash(self) -> str:
@@ -204,12 +193,12 @@ class Model:
         begin = clock.perf_counter()
         found = simulator.run(long_grid, method, vector, save_until=grid.final)
         seconds = clock.perf_counter() - begin
-        self._refuse(found, grid, vector)
+        self._declared.refuse(found, grid, vector)
         return Run(
             results=self._frame(found),
-            events=self._events(found),
+            events=self._declared.events(found),
             horizon=horizon,
-            trust=self._trust(found, grid, method, vector),
+            trust=self._declared.trust(found, grid, method, vector),
             provenance=Provenance(
                 self.name, self.hash, scenario, values, method, grid.step, grid.saveper,
                 grid.final, "numpy", versions(),
@@ -234,6 +223,7 @@ class Model:
         threads: int | None = None,
         cluster: str | None = None,
         progress: Callable[[int], None] | None = None,
+        seed: int = 0,
     ) -> Ensemble:
         """Simulate many draws of the constants; see `Ensemble` for what comes out.
 
@@ -247,6 +237,7 @@ class Model:
         threads : blocks worked on at a time; the processor's cores if None
         cluster : address of a Dask scheduler that shares out the blocks
         progress : called with the number of draws that have just been done
+        seed : of the model's random functions
 
         Raises
         ------
@@ -255,7 +246,7 @@ class Model:
             memory or an unreachable scheduler.  A draw that fails is marked, never fatal.
         """
         request = Request(scenario, overrides, outputs, save_at, method, time_step, final_time,
-                          events)  # fmt: skip
+                          events, seed)  # fmt: skip
         refuse_moving(self.program, "an ensemble")
         options = Options(statistics, memory, threads, cluster)
         return run_ensemble(self, draws, request, options, progress)
@@ -315,108 +306,25 @@ class Model:
         return {}
 
     @cached_property
+    def _declared(self) -> Declared:
+        return Declared(self.definition, self.system, self.program)
+
+    @cached_property
+    def _watched_stocks(self) -> dict[int, str]:
+        """Positions and names of the stocks that must not go below zero."""
+        return self._declared.nonnegative
+
+    @cached_property
     def _simulator(self) -> Simulator:
-        watched = [self.program.outputs[self._outputs_named(e.variable, "events")[0]]
-                   for e in self.definition.events]  # fmt: skip
+        watched = [self.program.outputs[name] for name in self._declared.event_names]
         return Simulator(self.program, list(self.program.outputs.values()), watched)
 
     @cached_property
     def _stiff_simulator(self) -> StiffSimulator:
         return StiffSimulator(self._simulator)
 
-    @cached_property
-    def _headline_names(self) -> list[str]:
-        return [o for n in self.definition.headline for o in self._outputs_named(n, "headline")]
-
-    @cached_property
-    def _headline_simulator(self) -> Simulator:
-        return Simulator(self.program, [self.program.outputs[n] for n in self._headline_names], [])
-
-    def _outputs_named(self, name: str, key: str) -> list[str]:
-        """Element names of a variable that the model file speaks of."""
-        base, elements = split_element(name)
-        variable = self.system.variables.get(canonical(base))
-        if variable is None:
-            raise ModelError(
-                f'{key} names "{name}", which is no variable of the model', code="unknown-variable",
-                where=Where(str(self.definition.path)),
-                hint=did_you_mean(base, self.system.known_names()),
-            )  # fmt: skip
-        names = dict(self.system.element_names(variable))
-        wanted = tuple(map(canonical, elements))
-        return [names[wanted]] if wanted in names else list(names.values())
-
-    # -- what is made of a trajectory -----------------------------------------------------------
-
     def _frame(self, found: Trajectory) -> pd.DataFrame:
         import pandas as pd
 
         index = pd.Index(found.times, name="time")
         return pd.DataFrame(found.values, index=index, columns=list(self.program.outputs))
-
-    def _events(self, found: Trajectory) -> dict[str, float | None]:
-        return {
-            event.name: locate(event, found.step_times, found.monitored[:, column])
-            for column, event in enumerate(self.definition.events)
-        }
-
-    def _trust(
-        self, found: Trajectory, grid: Grid, method: str, vector: Sequence[float]
-    ) -> trust.Trust:
-        names = [] if self.program.moving else self._headline_names
-        headline = self._headline_simulator
-        simulator = StiffSimulator(headline) if method == STIFF else headline
-        finer = simulator.run(grid.finer(), method, vector)
-        columns = [list(self.program.outputs).index(name) for name in names]
-        error, worst = trust.step_error(names, found.values[:, columns], finer.values)
-        last = grid_index(grid, grid.final) + 1
-        stocks = self._watched_stocks or self._named_stocks
-        return trust.Trust(
-            error if names else None,
-            worst,
-            trust.conservation_error(self._totals, found.states),
-            trust.smallest_stock(stocks, found.step_times[:last], found.states[:last]),
-        )
-
-    @cached_property
-    def _named_stocks(self) -> dict[int, str]:
-        """Positions and names of the stocks of the equations."""
-        states = enumerate(self.program.states)
-        return {i: s.name for i, s in states if s.kind == "stock" and not s.hidden}
-
-    @cached_property
-    def _watched_stocks(self) -> dict[int, str]:
-        """The stocks that must not go below zero."""
-        names = {o for n in self.definition.nonnegative for o in self._outputs_named(n, "")}
-        return {i: name for i, name in self._named_stocks.items() if name in names}
-
-    @cached_property
-    def _totals(self) -> dict[str, list[int]]:
-        """Positions of the stocks of every conserved total."""
-        position = {s.name: i for i, s in enumerate(self.program.states)}
-        return {
-            total: [position[o] for n in names for o in self._outputs_named(n, "conservation")]
-            for total, names in self.definition.conservation.items()
-        }
-
-    def _refuse(self, found: Trajectory, grid: Grid, vector: Sequence[float]) -> None:
-        """Stop at the first value that no stock may have."""
-        parts = (self.system, self.program, grid, vector)
-        if not np.isfinite(found.values).all() or not np.isfinite(found.states[-1]).all():
-            rows = np.flatnonzero(~np.isfinite(found.values).all(axis=1))
-            step = int(rows[0]) * grid.every if rows.size else max(len(found.states) - 2, 0)
-            time = float(found.step_times[step])
-            raise diagnosis.not_finite(*parts, time, found.states[step].tolist())
-        self._refuse_negative(found, parts)
-
-    def _refuse_negative(
-        self, found: Trajectory, parts: tuple[System, Program, Grid, Sequence[float]]
-    ) -> None:
-        for position in self._watched_stocks:
-            column = found.states[:, position]
-            below = np.flatnonzero(column < -_ROUNDING * np.max(np.abs(column)))
-            if below.size:
-                step = int(below[0])
-                raise diagnosis.negative(
-                    *parts, float(found.step_times[step]), found.states[step].tolist(), position
-                )

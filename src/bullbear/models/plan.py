@@ -41,6 +41,7 @@ class Request:
     save_at : times at which they are kept [time unit]; every SAVEPER if left out.  Between two
         grid times a value stands on the straight line between them.
     events : whether the events of the model file are looked for, to its horizon
+    seed : of random functions; together with its number it decides what a draw sees
     """
 
     scenario: str = BASE
@@ -51,6 +52,7 @@ class Request:
     time_step: float | None = None
     final_time: float | None = None
     events: bool = True
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Plan:
             batch.grid, batch.method, batch.outputs, batch.steps, batch.watches, batch.stocks,
             batch.base.tobytes(), batch.places.tobytes(), batch.sources.tobytes(),
             self.numbers.tobytes(), self.columns, self.draws.tobytes(), self.names,
-            self.times.tobytes(), self.events,
+            self.times.tobytes(), self.events, batch.seed,
         )  # fmt: skip
         hasher.update(pickle.dumps(decisive, protocol=5))
         return hasher.hexdigest()
@@ -145,7 +147,7 @@ def make_plan(model: Model, draws: pd.DataFrame, request: Request) -> Plan:
         program, _whole_grid(model, grid), method,
         tuple(program.outputs[name] for name in names), tuple(steps.tolist()), watches,
         tuple(i for i, state in enumerate(program.states) if state.name in stocks),
-        base, places, sources, numbered,
+        base, places, sources, numbered, request.seed,
     )  # fmt: skip
     return Plan(
         model.name, model.hash, batch, numbers, columns, values,

@@ -14,8 +14,8 @@ from bullbear.equations.printers.llvm.module import ATTRIBUTES, SIGNATURES, Layo
 from bullbear.equations.printers.llvm.watches import Watches, time_at, word
 
 ARGUMENTS = (
-    "params",  # constants, (group, parameter, lane)
-    "controls",  # initial time, final time, time step, saveper
+    "params",  # constants and the number of the draw, (group, parameter, lane)
+    "controls", "seed",  # initial time, final time, time step, saveper; of random streams
     "table", "slots",  # statements of time, (step · stages, slot), and how many slots
     "d", "c", "s", "r", "o",  # the workspace
     "b",  # scratch vectors
@@ -32,7 +32,7 @@ ARGUMENTS = (
 )  # fmt: skip
 STAGES = {"euler": 1, "rk4": 3}
 """Times at which a step is looked at."""
-_WORDS = frozenset({"slots", "groups", "steps", "draws", "width", "rows"})
+_WORDS = frozenset({"seed", "slots", "groups", "steps", "draws", "width", "rows"})
 
 
 class Kernel(Watches):
@@ -94,8 +94,7 @@ end:"""
         """
         body = Body(self.shape)
         a = _arguments(body)
-        body.line(f"call void @prepare(ptr {a['params']}, ptr {a['controls']}, ptr {a['d']}, "
-                  f"ptr {a['s']})")  # fmt: skip
+        self._prepare(body, a, a["params"])
         body.line("br label %loop")
         body.label("loop")
         body.line("%k = phi i64 [ 0, %entry ], [ %k1, %loop ]")
@@ -158,11 +157,9 @@ end:"""
 
     def _begin(self, body: Body, a: dict[str, str]) -> None:
         """First states, and everything that is remembered from step to step."""
-        size = len(self.layout.program.parameters)
-        start = body.set(f"mul i64 %g, {max(size, 1)}")
+        start = body.set(f"mul i64 %g, {len(self.layout.program.parameters) + 1}")
         params = body.set(f"getelementptr {self.shape.vector}, ptr {a['params']}, i64 {start}")
-        body.line(f"call void @prepare(ptr {params}, ptr {a['controls']}, ptr {a['d']}, "
-                  f"ptr {a['s']})")  # fmt: skip
+        self._prepare(body, a, params)
         self.forget(body, a)
         whole = body.splat(body.set(f"sitofp i64 {a['steps']} to double"))
         for buffer, state in enumerate(self.fixed):
@@ -173,6 +170,11 @@ end:"""
             steps = steps.gt(whole).select(whole + 1.0, steps)
             finite = delay.call("fabs").lt(math.inf)
             body.store(finite.select(steps, 1.0) - 1.0, a["b"], self.lag + buffer)
+
+    @staticmethod
+    def _prepare(body: Body, a: dict[str, str], params: str) -> None:
+        body.line(f"call void @prepare(ptr {params}, ptr {a['controls']}, i64 {a['seed']}, "
+                  f"ptr {a['d']}, ptr {a['s']})")  # fmt: skip
 
     def _delay(self, body: Body, a: dict[str, str], buffer: int) -> Vector:
         statement = self.layout.delays[buffer]
@@ -215,7 +217,7 @@ end:"""
     ) -> None:
         given = [f"ptr {name}" for name in (a["d"], a["c"], row, a["s"], a["r"], a["o"])]
         given += [f"double {number}" for number in (t, h, a["dt"])]
-        body.line(f"call void {a[which]}({', '.join(given)})")
+        body.line(f"call void {a[which]}({', '.join(given)}, i64 %k)")
 
     # -- methods --------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from bullbear.equations.printers.llvm import mathematics
+from bullbear.equations.printers.llvm import mathematics, randoms
 from bullbear.equations.printers.llvm.ir import Body, Shape, Vector
 from bullbear.equations.printers.llvm.lookups import global_arrays
 from bullbear.equations.printers.llvm.statements import KNOWN, Leaf, Place, Statements
@@ -27,10 +27,10 @@ ATTRIBUTES = (
 
 
 SIGNATURES = {
-    "prepare": "ptr %p, ptr %c, ptr %d, ptr %s",
+    "prepare": "ptr %p, ptr %c, i64 %seed, ptr %d, ptr %s",
     "times": "ptr %d, ptr %row, double %t, double %h",
     "step": "ptr noalias %d, ptr noalias %c, ptr noalias %row, ptr noalias %s, ptr noalias %r, "
-    "ptr noalias %o, double %t, double %h, double %dt",
+    "ptr noalias %o, double %t, double %h, double %dt, i64 %k",
 }
 
 
@@ -98,10 +98,18 @@ class Layout:
         }
         return {y: len(self.draws) + 3 * place for place, y in enumerate(sorted(found))}
 
+    @cached_property
+    def streams(self) -> dict[int, int]:
+        """Random streams that steps read -> slot in `d`."""
+        nodes = self.program.nodes
+        found = sorted({int(n.data) for n in nodes if n.op == "random"})  # type: ignore[arg-type]
+        first = len(self.draws) + 3 * len(self.exponents)
+        return {stream: first + place for place, stream in enumerate(found)}
+
     @property
     def drawn(self) -> int:
         """How many slots `d` has."""
-        return len(self.draws) + 3 * len(self.exponents)
+        return len(self.draws) + 3 * len(self.exponents) + len(self.streams)
 
     def _frontier(self, known: Sequence[bool], roots: Sequence[int]) -> list[int]:
         """Statements among the known that others, or nobody but the roots, read."""
@@ -141,14 +149,23 @@ class Module:
         self.texts: list[str] = []
 
     def prepare(self) -> None:
-        """`prepare(p, c, d, s)`: constants of the group in, slots of `d` and first states out."""
+        """`prepare(p, c, seed, d, s)`: constants of the group in, `d` and first states out.
+
+        Behind the parameters `p` has the numbers of the draws.
+        """
         body = Body(self.shape)
+        numbers = body.load("%p", len(self.program.parameters))
+
+        def start_of(stream: int) -> Vector:
+            return randoms.started(body, stream, "%seed", numbers)
 
         def leaf(node: Node) -> Vector:
             if node.op == "param":
                 return body.load("%p", int(node.data))  # type: ignore[arg-type]
             if node.op == "control":
                 return self._control(body, node)
+            if node.op == "random_start":
+                return randoms.uniform(start_of(int(node.data)), "0")  # type: ignore[arg-type]
             return self._constant(body, node)
 
         statements = Statements(self.program, body, leaf, {})
@@ -159,6 +176,8 @@ class Module:
             parts = mathematics.Exponent.of(statements.value(statement)).parts()
             for place, part in enumerate(parts):
                 body.store(part, "%d", slot + place)
+        for stream, slot in self.layout.streams.items():
+            body.store(start_of(stream), "%d", slot)
         for slot, statement in enumerate(self.layout.start):
             body.store(statements.value(statement), "%s", slot)
         self._add("prepare", SIGNATURES["prepare"], body, statements)
@@ -176,7 +195,7 @@ class Module:
     def step(
         self, name: str, method: str, moved: frozenset[int], outputs: Sequence[int] = ()
     ) -> None:
-        """`step(d, c, row, s, r, o, t, h, dt)`: the next states by Euler, or else rates.
+        """`step(d, c, row, s, r, o, t, h, dt, k)`: the next states by Euler, or else rates.
 
         Behind them in `r` stand watched statements; in `o` outputs in this order.
         """
@@ -247,6 +266,9 @@ class Module:
                 return body.splat("%t" if node.op == "time" else "%h")
             if node.op == "state":
                 return body.load("%s", int(node.data))  # type: ignore[arg-type]
+            if node.op == "random":
+                slot = self.layout.streams[int(node.data)]  # type: ignore[arg-type]
+                return randoms.uniform(body.load("%d", slot), "%k")
             return self._constant(body, node)
 
         return leaf

@@ -44,6 +44,8 @@ class Task:
     base : values of all parameters, shape (parameter,)
     places, sources : parameter `places[i]` takes column `sources[i]` of the draws
     rounding : how far below zero a guarded stock may be, over its largest value
+    seed : of random streams
+    numbered : whether the last column of the draws is their number
     """
 
     method: str
@@ -56,6 +58,8 @@ class Task:
     places: npt.NDArray[np.int64]
     sources: npt.NDArray[np.int64]
     rounding: float
+    seed: int = 0
+    numbered: bool = False
 
 
 class NativeCode:
@@ -182,7 +186,7 @@ class BoundTask:
         self.code.call(f"run_{task.method}", space.addresses | self.functions | {
             "params": params.ctypes.data, "controls": self.controls.ctypes.data,
             "table": self.table.ctypes.data, "slots": self.slots, "groups": groups,
-            "c": self.common.ctypes.data,
+            "c": self.common.ctypes.data, "seed": task.seed,
             "steps": task.steps, "draws": count, "saves": self.saves.ctypes.data,
             "chosen": self.chosen.ctypes.data, "width": len(task.outputs),
             "out": out.ctypes.data, "rows": len(task.saved),
@@ -196,13 +200,15 @@ class BoundTask:
 
     def _params(self, draws: Array, groups: int) -> Array:
         """Constants as (group, parameter, lane); empty lanes repeat the last draw."""
-        task, size = self.task, max(len(self.task.base), 1)
+        task, size = self.task, len(self.task.base) + 1
         flat = aligned(groups * size * self.width)
         params: Array = flat[: groups * size * self.width].reshape(groups, size, self.width)
         params[:, : len(task.base), :] = task.base[None, :, None]
         padded = np.minimum(np.arange(groups * self.width), len(draws) - 1)
         lanes = draws[padded].reshape(groups, self.width, -1)
         params[:, task.places, :] = lanes[:, :, task.sources].transpose(0, 2, 1)
+        if task.numbered:
+            params[:, -1, :] = lanes[:, :, -1]
         return params
 
     def _workspace(self) -> Workspace:

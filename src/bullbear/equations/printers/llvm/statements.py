@@ -22,7 +22,7 @@ _ARITHMETIC: dict[str, Callable[[Vector, Vector], Vector]] = {
     "div": lambda a, b: a / b,
 }
 _INLINED = frozenset({"exp", "ln"})
-LEAVES = frozenset({"const", "param", "control", "time", "held", "state"})
+LEAVES = frozenset({"const", "param", "control", "time", "held", "state", "random", "random_start"})
 KNOWN = (
     LEAVES | LOGICAL | set(_LIBRARY) | set(_INTRINSIC) | set(_ARITHMETIC)
     | set(mathematics.FUNCTIONS) | {"pow", "neg", "min", "max", "modulo", "select", "lookup"}
