@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
-from bullbear.analysis.branches import fold_line, trace
+from bullbear.analysis.branches import trace
+from bullbear.analysis.continuation import SpecialPoint
 from bullbear.analysis.equilibrium import Answer, Equilibrium, find
+from bullbear.analysis.folds import FoldMap, fold_lines
 from bullbear.errors import ModelError, UsageError
 from bullbear.models.model import Model, load
 
@@ -153,11 +156,160 @@ def test_van_der_pol_begins_to_swing_where_friction_changes_its_sign() -> None:
     assert found.special[0].omega == pytest.approx(1, abs=1e-9)
 
 
+def specials(name: str, along: str, low: float, high: float) -> dict[str, list[SpecialPoint]]:
+    """Special points over a constant by their kind, each kind in order of the constant."""
+    found = trace(model(name), along, low, high).special
+    return {kind: [p for p in found if p.kind == kind] for kind in ("fold", "hopf", "branch")}
+
+
+def test_the_brusselator_begins_to_swing_at_one_plus_a_squared() -> None:
+    (turn,) = specials("brusselator", "B", 1, 6)["hopf"]
+    assert turn.parameter == pytest.approx(1 + 1.5**2, rel=1e-8)
+    assert turn.states == pytest.approx([1.5, 3.25 / 1.5], rel=1e-8)
+    assert turn.omega == pytest.approx(1.5, rel=1e-8)
+
+
+def test_a_nerve_fires_between_two_currents() -> None:
+    """The trace 1 - v² - φb vanishes at two potentials; FitzHugh's nerve cell fires in between."""
+    turns = specials("fitzhugh_nagumo", "current", 0, 2)["hopf"]
+    v = sqrt(1 - 0.08 * 0.8)
+    exact = sorted((s * v + 0.7) / 0.8 - s * v + s * v**3 / 3 for s in (-1, 1))
+    assert exact == pytest.approx([0.331281, 1.418719], abs=1e-6)
+    assert [turn.parameter for turn in turns] == pytest.approx(exact, rel=1e-8)
+    omega = sqrt(0.08 * (1 - 0.8 * (1 - v * v)))
+    assert [turn.omega for turn in turns] == pytest.approx([omega] * 2, rel=1e-8)
+
+
+def test_enriched_prey_and_hunters_swing() -> None:
+    """Rosenzweig's paradox: stable until the hunters' isocline passes the hump of the prey's."""
+    found = specials("rosenzweig_macarthur", "K", 0.1, 1.5)
+    prey = 0.4 * 0.3 / (0.8 - 0.4)
+    (turn,) = found["hopf"]
+    assert turn.parameter == pytest.approx(0.3 + 2 * prey, rel=1e-8)
+    assert turn.omega == pytest.approx(sqrt(0.4 * 0.3 * 0.5 * (1 - prey / 0.9) / 0.6), rel=1e-8)
+    assert [p.parameter for p in found["branch"]] == pytest.approx([prey], rel=1e-7)
+
+
+def test_schloegl_has_three_states_and_two_folds() -> None:
+    found = answer("schloegl")
+    for x, eigenvalue in ((1, -2), (2, 1), (3, -2)):
+        assert near(found, x=x).stability.eigenvalues.real == pytest.approx([eigenvalue])
+    folds = specials("schloegl", "B", 5, 7)["fold"]
+    assert [p.parameter for p in folds] == pytest.approx(
+        [6 - 2 / (3 * sqrt(3)), 6 + 2 / (3 * sqrt(3))], rel=1e-9
+    )
+
+
+def test_the_ocean_turns_over_at_two_folds() -> None:
+    """Cessi 1994: with μ² = 6.2 two states between fresh water fluxes of about 0.96 and 1.29."""
+    folds = specials("stommel_cessi", "p", 0.5, 2)["fold"]
+    y = [(2 + s * sqrt(1 - 3 / 6.2)) / 3 for s in (1, -1)]
+    exact = [at * (1 + 6.2 * (1 - at) ** 2) for at in y]
+    assert exact == pytest.approx([0.96, 1.29], abs=0.01)
+    assert [p.parameter for p in folds] == pytest.approx(exact, rel=1e-9)
+    assert [p.states[0] for p in folds] == pytest.approx(y, rel=1e-6)
+
+
+def test_glycolysis_swings_between_two_supplies() -> None:
+    """b² = (1 - 2a ∓ √(1 - 8a)) / 2: Strogatz, Nonlinear Dynamics and Chaos, example 7.3.3."""
+    turns = specials("selkov", "b", 0.1, 1.2)["hopf"]
+    exact = [sqrt((1 - 0.16 + s * sqrt(1 - 0.64)) / 2) for s in (-1, 1)]
+    assert [turn.parameter for turn in turns] == pytest.approx(exact, rel=1e-8)
+    assert [turn.omega for turn in turns] == pytest.approx(
+        [sqrt(0.08 + b * b) for b in exact], rel=1e-8
+    )
+
+
+def test_a_stirred_reactor_lights_goes_out_and_swings() -> None:
+    """u(1 - u) = (1 + β) / B at the folds; the Hopf point is where the trace vanishes."""
+    found = specials("stirred_reactor", "D", 0.02, 0.2)
+    q = sqrt(1 - 4 * 2.55 / 14)
+    lit = [(1 - q) / 2, (1 + q) / 2]
+    exact = sorted(u / (1 - u) * np.exp(-14 * u / 2.55) for u in lit)
+    assert [p.parameter for p in found["fold"]] == pytest.approx(exact, rel=1e-8)
+    # the trace -1/(1 - u) - (1 + β) + B u is 0 where (1 - u)(B u - 1 - β) = 1
+    u = max(np.roots([-14, 14 + 2.55, -2.55 - 1]).real)
+    place = u / (1 - u) * np.exp(-14 * u / 2.55)
+    assert [p.parameter for p in found["hopf"]] == pytest.approx([place], rel=1e-8)
+
+
+@pytest.mark.parametrize("luminosity", [0.9, 1.0, 1.2])
+def test_daisies_hold_their_own_temperatures(luminosity: float) -> None:
+    """Where both grow, each is 5 degrees from its best, whatever the sun does."""
+    bare = 0.3 / (1 - 0.003265 * 25)
+
+    def gap(albedo: float) -> float:
+        warm = (917 * luminosity * (1 - albedo) / 5.67e-8) ** 0.25 - 273
+        return float(warm + 20 * (albedo - 0.75) - 17.5)
+
+    albedo = brentq(gap, 0.3, 0.75, xtol=1e-14)
+    white = 2 * (albedo - 0.5 * bare - 0.25 * (1 - bare))
+    found = find(model("daisyworld"), overrides={"luminosity": luminosity})
+    (both,) = [one for one in found.equilibria if min(one.states.values()) > 1e-6]
+    assert both.states["White"] == pytest.approx(white, rel=1e-8)
+    assert both.states["Black"] == pytest.approx(1 - bare - white, rel=1e-8)
+    assert both.stability.stable
+
+
+# -- lines of folds --------------------------------------------------------------------------------
+
+
+def lines(name: str, *ranges: object) -> FoldMap:
+    found = fold_lines(model(name), *ranges)  # type: ignore[arg-type]
+    assert found.lines
+    return found
+
+
 def test_the_line_of_folds_is_the_cusp() -> None:
-    found = fold_line(model("cusp"), "l", (-2, 2), "q", [0.5, 1, 1.5])
-    assert len(found) == 6
-    for point in found:
-        assert abs(point.along) == pytest.approx(2 * (point.across / 3) ** 1.5, rel=1e-9)
+    found = lines("cusp", "l", (-2, 2), "q", (-1, 1.5))
+    for point in (p for line in found.lines for p in line.points):
+        assert abs(point.along) == pytest.approx(2 * (point.across / 3) ** 1.5, abs=1e-9)
+    (cusp,) = found.cusps
+    assert (cusp.along, cusp.across) == pytest.approx((0, 0), abs=1e-9)
+
+
+def test_the_budworm_tips_within_a_wedge() -> None:
+    """r = 2x³/(1 + x²)², k = 2x³/(x² - 1): Strogatz, section 3.7; both turn back at x = √3."""
+    found = lines("budworm", "r", (0.05, 1), "k", (4, 20))
+    (line,) = found.lines
+    for point in line.points:
+        x = float(point.states[0])
+        assert point.along == pytest.approx(2 * x**3 / (1 + x * x) ** 2, rel=1e-9)
+        assert point.across == pytest.approx(2 * x**3 / (x * x - 1), rel=1e-9)
+    assert min(p.states[0] for p in line.points) < 1.1
+    assert max(p.states[0] for p in line.points) > 9
+    (cusp,) = found.cusps
+    exact = (3 * sqrt(3) / 8, 3 * sqrt(3), sqrt(3))
+    assert (cusp.along, cusp.across, cusp.states[0]) == pytest.approx(exact, rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("name", "ranges", "cusp"),
+    [
+        ("schloegl", ("B", (1, 12), "k", (9, 14)), (8, 12)),
+        ("stommel_cessi", ("p", (0.5, 2), "mu", (1, 8)), (8 / 9, 3)),
+    ],
+)
+def test_cusps_lie_where_a_cubic_has_a_triple_root(
+    name: str, ranges: tuple[object, ...], cusp: tuple[float, float]
+) -> None:
+    (found,) = lines(name, *ranges).cusps
+    assert (found.along, found.across) == pytest.approx(cusp, rel=1e-7)
+
+
+def test_where_nothing_folds_no_line_is_found() -> None:
+    found = fold_lines(model("brusselator"), "B", (1, 6), "A", (1, 2))
+    assert found.lines == ()
+    assert found.sections == (1.25, 1.5, 1.75)
+
+
+def test_a_stock_on_hold_can_be_moved_along() -> None:
+    """With the hunters held the prey has a fold where they pass the hump of its isocline."""
+    found = trace(model("rosenzweig_macarthur"), "Hunters", 0.02, 0.4, hold={"Hunters": 0.1})
+    folds = [p for p in found.special if p.kind == "fold"]
+    x = (0.7 - 0.3) / 2
+    exact = 0.5 * (1 - x / 0.7) * (0.3 + x)
+    assert [p.parameter for p in folds] == pytest.approx([exact], rel=1e-8)
 
 
 # -- bad input -------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,7 +91,7 @@ def trace(
     if not low < high:
         raise UsageError(f"the range of {parameter} is empty: {low:g} to {high:g}", code="range",
                          hint="write it as NAME=LOW:HIGH")  # fmt: skip
-    frozen = Frozen(model, scenario, overrides, at, along=parameter, hold=hold)
+    frozen = Frozen(model, scenario, overrides, at, along=[parameter], hold=hold)
     found: list[Branch] = []
     complete = True
     for value in np.linspace(low, high, SECTIONS + 2)[1:-1]:
@@ -108,11 +108,7 @@ def _equilibria(
     frozen: Frozen, problem: Problem, value: float, seed: int
 ) -> tuple[list[Array], bool]:
     """Equilibria at one value of the constant, and whether these are all."""
-    before = list(frozen.vector)
-    for place in frozen.places:
-        frozen.vector[place] = value
-    algebra = symbolic_equilibria.solve(frozen, problem)
-    frozen.vector[:] = before
+    algebra = symbolic_equilibria.solve(frozen.moved_to(value), problem)
     starts = list(algebra.points) if algebra else starting_points(frozen, problem, seed)
     return [root.states for root in problem.solve(starts)], bool(algebra and algebra.complete)
 
@@ -167,44 +163,3 @@ def _known(found: Sequence[Branch], frozen: Frozen, value: float, root: Array) -
             if np.all(np.abs(root - middle) <= SAME * frozen.scale + near):
                 return True
     return False
-
-
-@dataclass(frozen=True)
-class FoldPoint:
-    """A fold at one value of a second constant."""
-
-    across: float
-    along: float
-    states: Array
-
-
-def fold_line(
-    model: Model,
-    parameter: str,
-    bounds: tuple[float, float],
-    across: str,
-    values: Sequence[float],
-    scenario: str = "base",
-    overrides: Mapping[str, float] | None = None,
-    at: float | None = None,
-) -> list[FoldPoint]:
-    """Where folds lie in the plane of two constants: the line at which the system tips.
-
-    Every value of `across` gives a section, on which the branches are followed.
-    """
-    return [
-        point
-        for value in values
-        for point in _folds(model, parameter, bounds, across, value, scenario, overrides, at)
-    ]
-
-
-def _folds(
-    model: Model, parameter: str, bounds: tuple[float, float], across: str, value: float,
-    scenario: str, overrides: Mapping[str, float] | None, at: float | None,
-) -> Iterator[FoldPoint]:  # fmt: skip
-    settings = {**(overrides or {}), across: value}
-    diagram = trace(model, parameter, *bounds, scenario, settings, at)
-    for special in diagram.special:
-        if special.kind == "fold":
-            yield FoldPoint(value, special.parameter, special.states)

@@ -19,6 +19,8 @@ from bullbear.analysis.stability import Stability, judge
 Array = npt.NDArray[np.float64]
 MOST_CORRECTIONS = 12
 CORRECTED = 1e-11
+CRAWL, MOST_CRAWLED = 1e-6, 40
+"""So small steps are taken in a sharp turn, and so many before the branch ends there."""
 ON_THE_CURVE = 1e-15
 NEAR = 1e-6  # a test value this small beside those at both ends is at its zero
 
@@ -85,7 +87,7 @@ def follow(
         return Branch((), (), "the start is no equilibrium")
     tangent = walker.tangent(here, np.append(np.zeros(len(states)), float(direction)))
     points, special = [walker.point(here)], []
-    largest, ended = 5 * step, "the number of points is reached"
+    crawled, largest, ended = 0, 5 * step, "the number of points is reached"
     while len(points) < most_points:
         ahead, iterations = walker.advance(here, tangent, step)
         if ahead is None:
@@ -95,9 +97,13 @@ def follow(
                 break
             continue
         turned = walker.tangent(ahead, tangent)
-        if turned @ tangent < 0.9 and step > 1e-6:
+        if turned @ tangent < 0.9 and step > CRAWL:
             step /= 2
             continue
+        crawled = crawled + 1 if step <= CRAWL else 0
+        if crawled > MOST_CRAWLED:
+            ended = "it turns sharply, as at a kink"
+            break
         point = walker.point(ahead)
         special += walker.between(here, tangent, turned, points[-1], point, step)
         points.append(point)

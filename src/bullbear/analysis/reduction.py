@@ -7,6 +7,7 @@ constants, are set aside.  Linear invariants among what is left become conserved
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ from bullbear.models.simulate import Grid, Simulator
 from bullbear.models.stiff import STIFF, StiffSimulator
 
 Array = npt.NDArray[np.float64]
+Parameter = float | Sequence[float] | None
 PROBES = 12
 
 
@@ -37,8 +39,21 @@ class Trail:
     states: Array
 
 
+@dataclass(frozen=True)
+class Way:
+    """What is moved along: a constant, at its places among the parameters, or a stock on hold."""
+
+    places: tuple[int, ...]
+    state: int | None = None
+
+
 class Frozen:
     """The rates of a model at one time, as functions of the states that matter.
+
+    Parameters
+    ----------
+    along : names of constants, or of stocks on hold, that are moved; their values are given to the
+        methods as `parameter`, one number or one per name
 
     Attributes
     ----------
@@ -56,7 +71,7 @@ class Frozen:
         scenario: str = "base",
         overrides: Mapping[str, float] | None = None,
         at: float | None = None,
-        along: str | None = None,
+        along: Sequence[str] = (),
         hold: Mapping[str, float] | None = None,
     ) -> None:
         self.model, self.program = model, model.program
@@ -64,16 +79,23 @@ class Frozen:
         self.vector = model.parameter_vector(model.values(scenario, overrides)).tolist()
         self.grid = _to_the_horizon(model, model.grid(self.vector))
         self.time = self.grid.time(self.grid.steps) if at is None else at
-        self.places = parameter_places(model, along) if along is not None else []
+        self.held = {self._stock(name): float(value) for name, value in (hold or {}).items()}
+        self.ways = [self._way(name) for name in along]
         self.trail = _trail(self.program, self.grid, self.vector)
         self._compile()
-        self.held = {self._stock(name): float(value) for name, value in (hold or {}).items()}
         self._set_aside()
-        if along is not None and not self._enters():
-            raise ModelError(
-                f'"{along}" does not enter: no rate that matters reads it', code="no-effect",
-                hint="`bullbear equations --variable` says who reads a constant",
-            )  # fmt: skip
+        for name, way in zip(along, self.ways, strict=True):
+            if not self._enters(way):
+                raise ModelError(
+                    f'"{name}" does not enter: no rate that matters reads it', code="no-effect",
+                    hint="`bullbear equations --variable` says who reads a constant",
+                )  # fmt: skip
+
+    def _way(self, name: str) -> Way:
+        states = {canonical(self.program.states[i].name): i for i in self.held}
+        if canonical(name) in states:
+            return Way((), states[canonical(name)])
+        return Way(tuple(parameter_places(self.model, name)))
 
     # -- rates ----------------------------------------------------------------------------------
 
@@ -81,7 +103,8 @@ class Frozen:
         program = self.program
         rates = [state.rate for state in program.states]
         leaves = {node.data: i for i, node in enumerate(program.nodes) if node.op == "param"}
-        made = jacobian(program, rates, [leaves[place] for place in self.places])
+        moved = [leaves[place] for way in self.ways for place in way.places]
+        made = jacobian(program, rates, moved)
         self._structure = set(made.entries)
         self._entries = tuple(np.array(list(made.entries), dtype=np.intp).reshape(-1, 2).T)
         self._code = PythonCode(
@@ -89,31 +112,54 @@ class Frozen:
         )
         self._prepared: tuple[object, object] | None = None
 
-    def _functions(self, parameter: float | None) -> Mapping[str, object]:
-        """The functions for a value of the parameter that is followed."""
-        if self._prepared is None or self._prepared[0] != parameter:
-            vector = list(self.vector)
-            for place in self.places if parameter is not None else ():
-                vector[place] = parameter
+    def _functions(self, parameter: Parameter) -> Mapping[str, object]:
+        """The functions for a value of what is moved."""
+        vector = list(self.vector)
+        for way, value in self._moved(parameter):
+            for place in way.places:
+                vector[place] = value
+        if self._prepared is None or self._prepared[0] != vector:
             prepared = self._code.prepare(vector, self.grid.controls())
-            self._prepared = (parameter, prepared)
+            self._prepared = (vector, prepared)
         return self._prepared[1].functions  # type: ignore[attr-defined, no-any-return]
 
-    def all_rates(self, states: Array, parameter: float | None = None) -> Array:
-        """Rates of all states of the program, shape (state,)."""
-        rates = self._functions(parameter)["rates"]
-        with np.errstate(all="ignore"):
-            return np.array(rates(self.time, self.time, states.tolist()))  # type: ignore[operator]
+    def _moved(self, parameter: Parameter) -> list[tuple[Way, float]]:
+        if parameter is None:
+            return []
+        values = [parameter] if isinstance(parameter, int | float) else list(parameter)
+        return list(zip(self.ways, map(float, values), strict=True))
 
-    def all_slopes(self, states: Array, parameter: float | None = None) -> Array:
-        """Derivatives of all rates by all states and then by the parameter's elements."""
-        count = len(self.program.states)
-        found = np.zeros((count, count + len(self.places)))
-        slopes = self._functions(parameter)["slopes"]
+    def _placed(self, states: Array, parameter: Parameter) -> list[float]:
+        """All states, with stocks on hold where they are moved to."""
+        placed: list[float] = states.tolist()
+        for way, value in self._moved(parameter):
+            if way.state is not None:
+                placed[way.state] = value
+        return placed
+
+    def all_rates(self, states: Array, parameter: Parameter = None) -> Array:
+        """Rates of all states of the program, shape (state,)."""
+        rates, placed = self._functions(parameter)["rates"], self._placed(states, parameter)
         with np.errstate(all="ignore"):
-            values = slopes(self.time, self.time, states.tolist())  # type: ignore[operator]
+            return np.array(rates(self.time, self.time, placed))  # type: ignore[operator]
+
+    def all_slopes(self, states: Array, parameter: Parameter = None) -> Array:
+        """Derivatives of all rates by all states and then by the elements of what is moved."""
+        count = len(self.program.states)
+        found = np.zeros((count, count + sum(len(way.places) for way in self.ways)))
+        slopes, placed = self._functions(parameter)["slopes"], self._placed(states, parameter)
+        with np.errstate(all="ignore"):
+            values = slopes(self.time, self.time, placed)  # type: ignore[operator]
         found[self._entries] = values
         return found
+
+    def _columns(self, way: Way) -> list[int]:
+        """Columns of `all_slopes` that belong to what is moved."""
+        if way.state is not None:
+            return [way.state]
+        before = self.ways[: self.ways.index(way)]
+        first = len(self.program.states) + sum(len(one.places) for one in before)
+        return list(range(first, first + len(way.places)))
 
     # -- what is left ---------------------------------------------------------------------------
 
@@ -187,11 +233,23 @@ class Frozen:
     def _reads(self, reader: int, state: int) -> bool:
         return (reader, state) in self._structure
 
-    def _enters(self) -> bool:
+    def _enters(self, way: Way) -> bool:
+        columns = self._columns(way)
         for point in self.trail.states[:: max(1, len(self.trail.states) // PROBES)]:
-            if self.all_slopes(point)[self.kept, len(self.program.states) :].any():
+            if self.all_slopes(point)[self.kept][:, columns].any():
                 return True
         return False
+
+    def moved_to(self, parameter: Parameter) -> Frozen:
+        """The same with what is moved where it is put; this one stays as it is."""
+        there = copy(self)
+        there.vector, there.background = list(self.vector), self.background.copy()
+        for way, value in self._moved(parameter):
+            for place in way.places:
+                there.vector[place] = value
+            if way.state is not None:
+                there.background[way.state] = value
+        return there
 
     def full(self, states: Array) -> Array:
         """All states of the program from those that are left."""
@@ -199,16 +257,18 @@ class Frozen:
         found[self.kept] = states
         return found
 
-    def rates(self, states: Array, parameter: float | None = None) -> Array:
+    def rates(self, states: Array, parameter: Parameter = None) -> Array:
         return np.asarray(self.all_rates(self.full(states), parameter)[self.kept])
 
-    def jacobian(self, states: Array, parameter: float | None = None) -> Array:
+    def jacobian(self, states: Array, parameter: Parameter = None) -> Array:
         found = self.all_slopes(self.full(states), parameter)
         return np.asarray(found[np.ix_(self.kept, self.kept)])
 
-    def by_parameter(self, states: Array, parameter: float) -> Array:
+    def by_parameter(self, states: Array, parameter: Parameter, way: int = 0) -> Array:
+        """Derivatives of the rates by what is moved, shape (state,)."""
         found = self.all_slopes(self.full(states), parameter)
-        return np.asarray(found[self.kept, len(self.program.states) :].sum(axis=1))
+        columns = self._columns(self.ways[way])
+        return np.asarray(found[self.kept][:, columns].sum(axis=1))
 
     @property
     def scale(self) -> Array:
@@ -231,7 +291,7 @@ class Frozen:
                 rows.append([float(invariant.weights.get(i, 0)) for i in self.kept.tolist()])
         return np.array(rows).reshape(len(rows), len(self.kept))
 
-    def problem(self, parameter: float | None = None) -> Problem:
+    def problem(self, parameter: Parameter = None) -> Problem:
         return Problem(
             self.names, lambda x: self.rates(x, parameter), lambda x: self.jacobian(x, parameter),
             self.scale, self.totals(), self.trail.states[0][self.kept],
@@ -253,7 +313,7 @@ def parameter_places(model: Model, name: str) -> list[int]:
     if any(element in model.program.initial_index() for element in elements):
         raise UsageError(
             f'"{name}" is a stock; its initial value moves no equilibrium', code="initial-value",
-            hint="follow a constant",
+            hint="follow a constant, or hold the stock and follow where it is held",
         )  # fmt: skip
     places = [constants[element] for element in elements if element in constants]
     if not places:

@@ -3,6 +3,13 @@
 Whole surfaces and all boundaries of a study are runs of the ensemble engine.  A boundary is found
 by bisection along one constant, side by side for every other value and every draw, between two
 ends with different outcomes.
+
+The verdict on a run hangs on no date.  Near a fold a run that is lost stays close to the state of
+rest that has just vanished, the longer the nearer (as one over the root of the distance: Strogatz,
+Nonlinear Dynamics and Chaos, section 4.3), so a run whose verdict changes when the horizon is
+doubled is followed over horizons that double again, and is undecided if the last one changes it
+still.  Stocks that drift for ever would carry the fold itself along; the study names them, and they
+are held from a time on.
 """
 
 from __future__ import annotations
@@ -15,7 +22,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bullbear.analysis.altered import Push, altered
 from bullbear.analysis.tipping_file import Axis, Outcome, Shock, Surface, Threshold, TippingFile
+from bullbear.analysis.uncertain import sampled
 from bullbear.errors import ModelError
 from bullbear.models.draws import read_priors, sobol_draws
 from bullbear.models.model import Model
@@ -24,12 +33,37 @@ from bullbear.models.scenarios import find_scenario
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.intp]
 CLOSE = 0.01
 """A boundary is known to this share of its value, or of a tenth of the range near zero."""
 SURPLUS = 8
 """So many times the draws are made where some of them do not go with what happened."""
 NEVER, ALWAYS = math.inf, -math.inf
 """No survival in the whole range; survival in all of it."""
+DOUBLINGS = 2
+"""So often the horizon is doubled once more for runs that have changed their verdict."""
+LOOKS = 17
+"""Times of which the mean over the window of an outcome is made."""
+FOR_EVER = 1e9
+"""The date that stands for never."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of some runs, each of shape (row,).
+
+    Attributes
+    ----------
+    alive : survival at the last horizon that was looked at
+    changed : whether it was another one at half the second horizon
+    undecided : whether the last doubling of the horizon changed it still
+    failed : whether the run did not come to its end
+    """
+
+    alive: Flags
+    changed: Flags
+    undecided: Flags
+    failed: Flags
 
 
 @dataclass(frozen=True)
@@ -38,15 +72,24 @@ class Boundaries:
 
     Attributes
     ----------
-    values : shape (row,); inf where nothing in the range survives, -inf where all of it does, NaN
-        where a run failed
-    settled : whether the outcome on both sides is the same at the horizon twice as far
-    rising : whether survival is above the boundary (True) or below it
+    values : shape (row,) or (row, draw); inf where nothing in the range survives, -inf where all of
+        it does, NaN where a run failed
+    rising : whether survival is above the boundary (True) or below it, same shape
+    settled : whether the last run beside the boundary is decided, same shape
     """
 
     values: Array
+    rising: Flags
     settled: Flags
-    rising: bool
+
+    def alive(self, x: Array) -> Array:
+        """Share of the draws that survive at values of the constant, shape (row, x)."""
+        values, rising = self.values[:, :, None], self.rising[:, :, None]
+        inside = np.where(rising, x > values, x < values)
+        alive = np.where(np.isinf(values), values < 0, inside)
+        good = np.maximum(np.count_nonzero(~np.isnan(self.values), axis=1), 1)
+        counted = (alive & ~np.isnan(values)).sum(axis=1)
+        return np.asarray(counted / good[:, None], dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -56,35 +99,55 @@ class Map:
     Attributes
     ----------
     x, y : values of the axes, shape (cell,)
-    alive : survival, shape (y, x); `changed` counts cells that differ at twice the horizon
-    boundary, later : along x, one per y, at the horizon and at twice the horizon
-    at : values of y at which draws were followed; `draws` their boundaries, shape (at, draw), and
-        `there` the boundary with the model's own constants
+    verdict : of every cell, shape (y, x) when reshaped
+    boundary, later : along x, one per y, with the outcome's horizon and with twice that
+    at : places in y at which draws were followed; `draws` their boundaries, shape (at, draw)
+    share : share of draws that survive, shape (y, x); between `at` on straight lines
     folded : rows of cells in which the outcome changes more than once
+    today : values of both constants in the scenario
     """
 
     surface: Surface
     x: Array
     y: Array
-    alive: Flags
-    changed: int
-    failed: int
+    today: tuple[float, float]
+    verdict: Verdict
     boundary: Boundaries
     later: Boundaries
-    at: Array
-    there: Boundaries
-    draws: Array
+    at: Places
+    draws: Boundaries
+    share: Array
     folded: int
+
+    @property
+    def alive(self) -> Flags:
+        """Survival, shape (y, x)."""
+        return self.verdict.alive.reshape(len(self.y), len(self.x))
+
+    @property
+    def undecided(self) -> Flags:
+        """Cells that no horizon decides, shape (y, x)."""
+        return self.verdict.undecided.reshape(len(self.y), len(self.x))
 
 
 @dataclass(frozen=True)
 class Distance:
-    """How large a shock tips the system: `value` with these constants, `draws` with each draw."""
+    """How large a shock tips the system.
+
+    Attributes
+    ----------
+    today : value of the constant without the shock
+    survives : whether the system survives there
+    value, later : the boundary, with the outcome's horizon and with twice that, shape (1,)
+    draws : with each draw, shape (1, draw)
+    """
 
     shock: Shock
+    today: float
+    survives: bool
     value: Boundaries
     later: Boundaries
-    draws: Array
+    draws: Boundaries
 
 
 @dataclass(frozen=True)
@@ -93,36 +156,54 @@ class Line:
 
     threshold: Threshold
     boundary: Boundaries
-    draws: Array
+    draws: Boundaries
 
 
 class Tipping:
-    """The runs of one study."""
+    """The runs of one study.
+
+    Attributes
+    ----------
+    source : the model as it is; `model` has the shocks of the study and its slow stocks held
+    draws : of everything uncertain; `kept` is the share that goes with what is known
+    settings : constants under which everything runs
+    """
 
     def __init__(self, model: Model, study: TippingFile) -> None:
-        self.model, self.study = model, study
-        self.priors, self.kept = self._priors()
+        self.source, self.study = model, study
+        slow = study.slow
+        pushes = [
+            Push(one.x.name, tuple(one.stocks), one.time)
+            for one in study.shock
+            if one.time is not None
+        ]
+        self.model = altered(
+            model, pushes, slow.stocks if slow else (), slow.since if slow else 0.0
+        )
+        self.settings = {**self._never(), **study.settings}
+        self.draws, self.kept = self._draws()
 
-    def _priors(self) -> tuple[pd.DataFrame, float]:
+    def _never(self) -> dict[str, float]:
+        """Dates that mean never, put off for ever: runs go beyond the number that says so."""
+        vector = self.model.parameter_vector(self.model.values(self.study.scenario))
+        constants = self.model.program.parameter_index().items()
+        return {name: FOR_EVER for name, place in constants if vector[place] == self.study.never}
+
+    def _draws(self) -> tuple[pd.DataFrame, float]:
         """Draws of everything uncertain that neither the scenario nor the study sets.
 
         Of those that go with what is known to have happened, the first ones; and their share.
         """
-        path = self.model.definition.parameters_path
-        if path is None:
-            raise ModelError("the model has no parameter set, so no priors to draw from",
-                             code="no-priors", hint="name one by the key parameters")  # fmt: skip
         given, count = self.study.given, self.study.draws
-        priors = read_priors(path)
-        draws = sobol_draws(priors, count * (SURPLUS if given else 1), self.study.seed)
+        draws = self._sample(count * (SURPLUS if given else 1))
         scenario = find_scenario(self.model.scenarios, self.study.scenario)
         taken = self._elements([*scenario.levers, *self.study.settings])
-        keep = [name for name in map(str, draws) if not self._elements([name]) & taken]
+        draws = draws[[name for name in map(str, draws) if not self._elements([name]) & taken]]
         if given is None:
-            return draws[keep], 1.0
+            return draws, 1.0
         found = self.model.ensemble(
-            draws[keep], [given.variable], [given.at], scenario=self.study.scenario,
-            overrides=self.study.settings, final_time=given.at, events=False, statistics=False,
+            draws, [given.variable], [given.at], scenario=self.study.scenario,
+            overrides=self.settings, final_time=given.at, events=False, statistics=False,
         )  # fmt: skip
         assert found.values is not None
         good = found.values[:, 0, 0] > given.above
@@ -131,64 +212,105 @@ class Tipping:
                 f"in none of {len(draws)} draws {given.variable} is above {given.above:g} at "
                 f"{given.at:g}", code="no-draws", hint="ask for less in the table given",
             )  # fmt: skip
-        return draws.loc[good, keep].head(count).reset_index(drop=True), float(good.mean())
+        return draws.loc[good].head(count).reset_index(drop=True), float(good.mean())
+
+    def _sample(self, count: int) -> pd.DataFrame:
+        """Draws from the posterior of the study, spread over its rows, or from the priors."""
+        if self.study.posterior is not None:
+            sample = sampled(self.study.path.parent / self.study.posterior, self.source).sample
+            assert sample is not None
+            places = np.linspace(0, len(sample) - 1, min(count, len(sample))).round().astype(int)
+            return sample.iloc[np.random.default_rng(self.study.seed).permutation(places)]
+        path = self.source.definition.parameters_path
+        if path is None:
+            raise ModelError("the model has no parameter set, so no priors to draw from",
+                             code="no-priors", hint="name one by the key parameters")  # fmt: skip
+        return sobol_draws(read_priors(path), count, self.study.seed)
 
     def _elements(self, names: Sequence[str]) -> set[str]:
         return set(resolve([Setting(name, 0.0) for name in names], self.model.system))
 
-    def alive(
+    # -- verdicts -------------------------------------------------------------------------------
+
+    def judge(self, rows: pd.DataFrame, settings: Mapping[str, float], outcome: Outcome) -> Verdict:
+        """What becomes of every row of constants."""
+        first, last, failed = self._looks(rows, settings, outcome)
+        changed = first != last
+        open_, asked = changed & ~failed, outcome
+        for _ in range(DOUBLINGS):
+            places = np.flatnonzero(open_)
+            if not places.size:
+                break
+            asked = twice(asked, float(self.source.grid().initial))
+            before, after, bad = self._looks(rows.iloc[places], settings, asked)
+            last[places], failed[places] = after, bad
+            open_[places] = (before != after) & ~bad
+        return Verdict(last, changed, open_, failed)
+
+    def _looks(
         self, rows: pd.DataFrame, settings: Mapping[str, float], outcome: Outcome
     ) -> tuple[Flags, Flags, Flags]:
         """Survival at the horizon and at twice the horizon, and which runs failed, (row,)."""
+        looks = LOOKS if outcome.window else 1
+        times = [
+            end - back
+            for end in (outcome.at, outcome.again)
+            for back in np.linspace(outcome.window, 0.0, looks)
+        ]
         found = self.model.ensemble(
-            rows, [outcome.variable], [outcome.at, outcome.again], scenario=self.study.scenario,
-            overrides={**self.study.settings, **settings}, final_time=outcome.again, events=False,
+            rows, [outcome.variable], times, scenario=self.study.scenario,
+            overrides={**self.settings, **settings}, final_time=outcome.again, events=False,
             statistics=False,
         )  # fmt: skip
         assert found.values is not None
         values = found.values[:, :, 0]
+        first, last = values[:, :looks].mean(axis=1), values[:, looks:].mean(axis=1)
         failed = np.asarray(np.isnan(values).any(axis=1))
-        return values[:, 0] > outcome.above, values[:, 1] > outcome.above, failed
+        return first > outcome.above, last > outcome.above, failed
 
     def boundaries(
         self, axis: Axis, rows: pd.DataFrame, settings: Mapping[str, float], outcome: Outcome
     ) -> Boundaries:
         """The boundary along an axis for every row of other constants."""
-        count = len(rows)
 
-        def at(values: Array) -> tuple[Flags, Flags, Flags]:
+        def at(places: Places, values: Array) -> Verdict:
             columns = dict.fromkeys((axis.name, *axis.also), values)
-            return self.alive(rows.assign(**columns), settings, outcome)
+            return self.judge(rows.iloc[places].assign(**columns), settings, outcome)
 
-        low, high = np.full(count, axis.low), np.full(count, axis.high)
-        (below, below_again, failed), (above, above_again, also) = at(low), at(high)
-        failed = failed | also
+        every = np.arange(len(rows))
+        low, high = np.full(len(rows), axis.low), np.full(len(rows), axis.high)
+        below, above = at(every, low), at(every, high)
+        failed, start = below.failed | above.failed, below.alive
+        open_ = below.undecided | above.undecided
+        crossed = (start != above.alive) & ~failed
         for _ in range(_halvings(axis)):
-            middle = (low + high) / 2
-            here, again, bad = at(middle)
-            as_below = here == below
-            low, high = np.where(as_below, middle, low), np.where(as_below, high, middle)
-            below_again = np.where(as_below, again, below_again)
-            above_again = np.where(as_below, above_again, again)
-            failed |= bad
-        one_sided = np.where(below, ALWAYS, NEVER)
-        values = np.where(below == above, one_sided, (low + high) / 2)
-        settled = (below == below_again) & (above == above_again)
-        rising = bool(np.count_nonzero(above & ~below) >= np.count_nonzero(below & ~above))
-        return Boundaries(np.where(failed, np.nan, values), settled, rising)
+            places = np.flatnonzero(crossed & ~failed)
+            if not places.size:
+                break
+            middle = (low[places] + high[places]) / 2
+            here = at(places, middle)
+            as_below = here.alive == start[places]
+            low[places] = np.where(as_below, middle, low[places])
+            high[places] = np.where(as_below, high[places], middle)
+            open_[places], failed[places] = here.undecided, here.failed
+        values = np.where(crossed, (low + high) / 2, np.where(start, ALWAYS, NEVER))
+        return Boundaries(np.where(failed, np.nan, values), ~start, ~open_)
 
-    def _with_draws(
+    def with_draws(
         self, axis: Axis, rows: pd.DataFrame, settings: Mapping[str, float], outcome: Outcome
-    ) -> Array:
+    ) -> Boundaries:
         """Boundaries of every row with every draw, shape (row, draw)."""
         own = self._elements([axis.name, *axis.also, *map(str, rows.columns), *settings])
-        keep = [name for name in map(str, self.priors) if not self._elements([name]) & own]
-        priors = self.priors[keep]
-        count, draws = len(rows), len(priors)
-        every = pd.concat([priors] * count, ignore_index=True)
+        keep = [name for name in map(str, self.draws) if not self._elements([name]) & own]
+        count, draws = len(rows), len(self.draws)
+        every = pd.concat([self.draws[keep]] * count, ignore_index=True)
         for name in rows:
             every[name] = np.repeat(rows[name].to_numpy(), draws)
-        return self.boundaries(axis, every, settings, outcome).values.reshape(count, draws)
+        found = self.boundaries(axis, every, settings, outcome)
+        shape = (count, draws)
+        return Boundaries(
+            found.values.reshape(shape), found.rising.reshape(shape), found.settled.reshape(shape)
+        )
 
     # -- what a study asks for ------------------------------------------------------------------
 
@@ -199,46 +321,56 @@ class Tipping:
         y = np.linspace(surface.y.low, surface.y.high, surface.cells)
         columns = {n: np.tile(x, len(y)) for n in (surface.x.name, *surface.x.also)}
         columns |= {n: np.repeat(y, len(x)) for n in (surface.y.name, *surface.y.also)}
-        here, again, failed = self.alive(pd.DataFrame(columns), surface.settings, outcome)
-        alive = here.reshape(len(y), len(x))
-        at = np.linspace(surface.y.low, surface.y.high, surface.columns)
-        rows = _rows(surface.y, y)
-        boundary = self.boundaries(surface.x, rows, surface.settings, outcome)
-        later = self.boundaries(surface.x, rows, surface.settings, twice(outcome))
-        few = _rows(surface.y, at)
+        verdict = self.judge(pd.DataFrame(columns), surface.settings, outcome)
+        rows = pd.DataFrame(dict.fromkeys((surface.y.name, *surface.y.also), y))
+        at = np.linspace(0, len(y) - 1, min(surface.columns, len(y))).round().astype(np.intp)
+        draws = self.with_draws(
+            surface.x, rows.iloc[at].reset_index(drop=True), surface.settings, outcome
+        )
+        share = np.array([np.interp(y, y[at], column) for column in draws.alive(x).T]).T
+        alive = verdict.alive.reshape(len(y), len(x)).astype(int)
         return Map(
-            surface, x, y, alive, int(np.count_nonzero(here != again)), int(failed.sum()), boundary,
-            later, at, self.boundaries(surface.x, few, surface.settings, outcome),
-            self._with_draws(surface.x, few, surface.settings, outcome),
-            int((np.abs(np.diff(alive.astype(int), axis=1)).sum(axis=1) > 1).sum()),
+            surface, x, y, (self._today(surface.x.name), self._today(surface.y.name)), verdict,
+            self.boundaries(surface.x, rows, surface.settings, outcome),
+            self.boundaries(surface.x, rows, surface.settings, self.later(outcome)), at,
+            draws, share, int((np.abs(np.diff(alive, axis=1)).sum(axis=1) > 1).sum()),
         )  # fmt: skip
 
     def distance(self, shock: Shock) -> Distance:
-        """How far a constant has to go."""
-        one = pd.DataFrame({shock.x.name: [shock.x.low]})
-        outcome = self.study.outcome
-        value = self.boundaries(shock.x, one, shock.settings, outcome)
-        later = self.boundaries(shock.x, one, shock.settings, twice(outcome))
-        alone = one.drop(columns=shock.x.name)
-        draws = self._with_draws(shock.x, alone, shock.settings, outcome)
-        return Distance(shock, value, later, draws[0])
+        """How far a constant, or a stock, has to go."""
+        outcome, one = self.study.outcome, pd.DataFrame(index=[0])
+        today = self._today(shock.x.name) if shock.today is None else shock.today
+        now = self.judge(one.assign(**{shock.x.name: today}), shock.settings, outcome)
+        return Distance(
+            shock, today, bool(now.alive[0]),
+            self.boundaries(shock.x, one, shock.settings, outcome),
+            self.boundaries(shock.x, one, shock.settings, self.later(outcome)),
+            self.with_draws(shock.x, one, shock.settings, outcome),
+        )  # fmt: skip
+
+    def _today(self, name: str) -> float:
+        """The value of a constant in the scenario."""
+        vector = self.model.parameter_vector(self.model.values(self.study.scenario, self.settings))
+        (first, *_) = resolve([Setting(name, 0.0)], self.model.system)
+        return float(vector[self.model.program.parameter_index()[first]])
 
     def line(self, threshold: Threshold) -> Line:
         """Boundaries over values of another constant."""
         rows = pd.DataFrame({threshold.over: threshold.values})
         outcome = self.study.outcome
-        value = self.boundaries(threshold.x, rows, threshold.settings, outcome)
-        draws = self._with_draws(threshold.x, rows, threshold.settings, outcome)
-        return Line(threshold, value, draws)
+        return Line(
+            threshold, self.boundaries(threshold.x, rows, threshold.settings, outcome),
+            self.with_draws(threshold.x, rows, threshold.settings, outcome),
+        )  # fmt: skip
+
+    def later(self, outcome: Outcome) -> Outcome:
+        """The outcome at a horizon twice as far."""
+        return twice(outcome, float(self.source.grid().initial))
 
 
-def twice(outcome: Outcome) -> Outcome:
-    """The outcome at the horizon twice as far; a step behind it is looked at once more."""
-    return outcome.model_copy(update={"at": outcome.again, "again": outcome.again + 1})
-
-
-def _rows(axis: Axis, values: Array) -> pd.DataFrame:
-    return pd.DataFrame(dict.fromkeys((axis.name, *axis.also), values))
+def twice(outcome: Outcome, start: float) -> Outcome:
+    """The outcome at twice the horizons, counted from the start of the run."""
+    return outcome.model_copy(update={"at": outcome.again, "again": 2 * outcome.again - start})
 
 
 def _halvings(axis: Axis) -> int:

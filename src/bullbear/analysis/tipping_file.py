@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from bullbear.models.definition import Number, Table
 from bullbear.models.toml_file import read_toml
@@ -19,12 +20,22 @@ class Outcome(Table):
     above: Number = Field(description="The variable is above this where the system survived.")
     at: Number = Field(description="When that is looked at [time unit].")
     again: Number = Field(description="When it is looked at once more: a horizon twice as far.")
+    window: Number = Field(
+        0, ge=0, description="Years up to each look over which the mean of the variable counts."
+    )
 
     @model_validator(mode="after")
     def _later(self) -> Outcome:
         if self.again <= self.at:
             raise ValueError("again must be later than at")
         return self
+
+
+class Slow(Table):
+    """Stocks that only drift: the verdict is that of the equilibrium without their drift."""
+
+    stocks: list[str] = Field(min_length=1)
+    since: Number = Field(description="From when on they are held where they are [time unit].")
 
 
 class Given(Table):
@@ -58,18 +69,30 @@ class Surface(Table):
     x: Axis
     y: Axis
     cells: int = Field(40, ge=2, description="Per axis.")
-    columns: int = Field(9, ge=2, description="Values of y at which draws are followed.")
+    columns: int = Field(14, ge=2, description="Values of y at which draws are followed.")
     outcome: Outcome | None = Field(None, description="That of the study if left out.")
     settings: dict[str, Number] = Field({})
 
 
 class Shock(Table):
-    """How far a constant has to go until the outcome changes."""
+    """How far a constant has to go until the outcome changes, or how much of a stock has to go."""
 
     title: str
-    unit: str = ""
     x: Axis
+    stocks: list[str] = Field(
+        [], description="Stocks that lose the share x; its name is then a new one."
+    )
+    time: Number | None = Field(None, description="When they lose it [time unit].")
+    today: Number | None = Field(
+        None, description="The value without the shock; that of the scenario if left out."
+    )
     settings: dict[str, Number] = Field({})
+
+    @model_validator(mode="after")
+    def _stocks_and_time(self) -> Shock:
+        if bool(self.stocks) != (self.time is not None):
+            raise ValueError("stocks and time go together")
+        return self
 
 
 class Threshold(Table):
@@ -97,6 +120,12 @@ class Rest(Table):
         None, description="One of the values, at which states of rest are searched for."
     )
     shown: list[str] = Field([], description="Stocks that tell those states apart.")
+    event: str | None = Field(
+        None, description="The event of the model file that begins all this; its time is told."
+    )
+    collapse: dict[str, Number] = Field(
+        {}, description="Settings under which the run ends in the other state of rest."
+    )
 
     @model_validator(mode="after")
     def _one_of_the_values(self) -> Rest:
@@ -108,11 +137,15 @@ class Rest(Table):
 
 
 class Course(Table):
-    """States of rest followed over one constant, slow stocks held."""
+    """States of rest followed over one constant, slow stocks held; folds over a second one."""
 
     name: str = Field(pattern=r"[a-z0-9-]+")
     title: str
     x: Axis
+    across: Axis | None = Field(
+        None, description="A second constant, or stock on hold: folds are followed over it."
+    )
+    surface: str | None = Field(None, description="The surface in which that line is drawn.")
     at: Number | None = Field(None, description="When explicit time stands still.")
     hold: dict[str, Number] = Field({}, description="Slow stocks and the values they are held at.")
     shown: list[str] = Field(min_length=1, description="Stocks that are drawn.")
@@ -128,7 +161,14 @@ class TippingFile(Table):
     scenario: str = "base"
     settings: dict[str, Number] = Field({})
     outcome: Outcome
-    draws: int = Field(32, ge=2, description="Draws from the priors; a power of two.")
+    never: Number | None = Field(
+        None, description="Dates of this value mean never, and never come in longer runs either."
+    )
+    slow: Slow | None = Field(None, description="What moves the equilibria slowly.")
+    posterior: str | None = Field(
+        None, description="A fit's folder or a file of draws; the priors if left out."
+    )
+    draws: int = Field(32, ge=2, description="How many draws; of priors a power of two.")
     seed: int = 0
     given: Given | None = Field(None, description="What the draws must have in common.")
     surface: list[Surface] = Field([])
@@ -136,6 +176,21 @@ class TippingFile(Table):
     threshold: list[Threshold] = Field([])
     course: list[Course] = Field([])
     rest: Rest | None = None
+
+    _path: Path = PrivateAttr(default=Path())
+
+    @property
+    def path(self) -> Path:
+        """The file that the study was read from; paths in it are relative to that file."""
+        return self._path
+
+    @model_validator(mode="after")
+    def _surfaces_exist(self) -> TippingFile:
+        known = [one.name for one in self.surface]
+        for one in self.course:
+            if one.surface is not None and one.surface not in known:
+                raise ValueError(f"there is no surface {one.surface}; known: {', '.join(known)}")
+        return self
 
 
 def load_tipping(path: Path) -> TippingFile:
@@ -146,7 +201,15 @@ def load_tipping(path: Path) -> TippingFile:
     ModelError
         With file, line and column of every key that is unknown, missing or of a wrong value.
     """
-    return read_toml(path, TippingFile)
+    study = read_toml(path, TippingFile)
+    study._path = path
+    return study
+
+
+def study_hash(path: Path) -> str:
+    """A short hash of the file of a study, as its report tells it."""
+    text = path.read_text(encoding="utf-8")
+    return hashlib.sha256("\n".join(text.splitlines()).encode()).hexdigest()[:12]
 
 
 def is_tipping(path: Path) -> bool:

@@ -15,11 +15,14 @@ from bullbear.errors import UsageError
 if TYPE_CHECKING:
     from bullbear.analysis.branches import Diagram
     from bullbear.analysis.equilibrium import Answer, Equilibrium
+    from bullbear.analysis.folds import FoldMap
     from bullbear.analysis.growth import BalancedGrowth
     from bullbear.analysis.stability import Stability
+    from bullbear.models.model import Model
 
 FOLDER = Path("bullbear-out/equilibrium")
 INDENT = "    "
+Range = tuple[str, float, float]
 
 
 def command(
@@ -56,7 +59,15 @@ def command(
         str | None,
         typer.Option(
             metavar='"NAME=LOW:HIGH"',
-            help="A constant over which equilibria are followed.",
+            help="A constant, or a stock on --hold, over which equilibria are followed.",
+            show_default=False,
+        ),
+    ] = None,
+    across: Annotated[
+        str | None,
+        typer.Option(
+            metavar='"NAME=LOW:HIGH"',
+            help="A second one, over which the folds along the first are followed.",
             show_default=False,
         ),
     ] = None,
@@ -68,6 +79,7 @@ def command(
     \b
     bullbear equilibrium my.mdl
     bullbear equilibrium my.mdl --along "growth rate=0.2:0.8"
+    bullbear equilibrium my.mdl --along "growth rate=0.2:0.8" --across "capacity=5:20"
     bullbear equilibrium tipping-2026
     bullbear equilibrium --at 2099 --hold "Liquid NMR=4.5e6" --hold "House Capital=0"
 
@@ -75,16 +87,17 @@ def command(
     others by Newton's method from many starts, which may miss some. Stocks that nothing reads are
     set aside, conserved totals are taken out before stability is judged. Where no level can rest,
     balanced growth is looked for. With --along, folds, Hopf and branch points are located and the
-    branches written to branches.csv and branches.png.
+    branches written to branches.csv and branches.png; with --across the line on which a fold
+    lies, and its cusps, to folds.csv and folds.png.
     """  # fmt: skip
     from bullbear.analysis.branches import trace
     from bullbear.analysis.equilibrium import find
-    from bullbear.cli.tipping import find_study, run_study
+    from bullbear.cli.tipping import find_study, lines, run_study
     from bullbear.models.overrides import parse_settings
 
     study = find_study(ctx, model)
     if study is not None:
-        if scenario != "base" or settings or hold or along or at is not None:
+        if scenario != "base" or settings or hold or along or across or at is not None:
             raise UsageError("a study says itself under which conditions it runs", code="usage",
                              hint=f"change {study}, and leave the other options out")  # fmt: skip
         run_study(ctx, study, out, as_json=as_json)
@@ -92,18 +105,40 @@ def command(
     check_writable(out)
     loaded = load_model(ctx, model)
     overrides, held = parse_settings(settings or []), parse_settings(hold or [])
+    if across is not None and along is None:
+        raise UsageError("--across needs --along: folds are met along a first constant",
+                         code="usage", hint='add --along "NAME=LOW:HIGH"')  # fmt: skip
     followed = _range(along) if along is not None else None
     diagram = trace(loaded, *followed, scenario, overrides, at, held) if followed else None
+    folds = _folds(loaded, followed, _range(across), scenario, overrides, at, held) if (
+        across is not None and followed is not None
+    ) else None  # fmt: skip
     answer = find(loaded, scenario, overrides, at, held)
-    files = [] if diagram is None else _write(diagram, out)
+    files = [] if diagram is None else _write(diagram, folds, out)
     if as_json:
         say_json({"ok": True, "model": loaded.name, "scenario": scenario,
-                  **_content(answer, diagram), "files": files})  # fmt: skip
+                  **_content(answer, diagram),
+                  "fold_lines": [] if folds is None else lines(folds),
+                  "files": files})  # fmt: skip
         return
     _say(answer, loaded.name, scenario, _unit(loaded.definition.time))
     if diagram is not None:
         _say_branches(diagram)
+        if folds is not None:
+            _say_folds(folds)
         note("written: " + ", ".join(map(str, files)))
+
+
+def _folds(
+    model: Model, along: Range, across: Range, scenario: str, overrides: Mapping[str, float],
+    at: float | None, hold: Mapping[str, float],
+) -> FoldMap:  # fmt: skip
+    from bullbear.analysis.folds import fold_lines
+
+    name, *bounds = along
+    other, *span = across
+    return fold_lines(model, name, (bounds[0], bounds[1]), other, (span[0], span[1]), scenario,
+                      overrides, at, hold)  # fmt: skip
 
 
 def _unit(bounds: object) -> str:
@@ -111,7 +146,7 @@ def _unit(bounds: object) -> str:
     return f" {unit}" if unit else ""
 
 
-def _range(text: str) -> tuple[str, float, float]:
+def _range(text: str) -> Range:
     """`NAME=LOW:HIGH` into its parts.
 
     Raises
@@ -282,11 +317,31 @@ def _say_branches(diagram: Diagram) -> None:
         say(wrapped(f"{point.kind} at {point.parameter:.10g}{omega}", "  "))
 
 
-def _write(diagram: Diagram, out: Path) -> list[Path]:
-    from bullbear.report.branches import branch_table, draw_branches
+def _say_folds(found: FoldMap) -> None:
+    """Where folds go over the second constant."""
+    where = f"over {found.across} from {found.span[0]:g} to {found.span[1]:g}"
+    if not found.lines:
+        met = ", ".join(f"{value:g}" for value in found.sections)
+        say(wrapped(f"No fold along {found.along} {where}: none at {found.across} = {met}."))
+    for line in found.lines:
+        first, last = line.points[0], line.points[-1]
+        say(wrapped(f"A line of folds {where}: from {found.along} = {first.along:.7g} at "
+                    f"{first.across:.7g} to {last.along:.7g} at {last.across:.7g}; it ends because "
+                    f"{line.ended}."))  # fmt: skip
+    for cusp in found.cusps:
+        say(wrapped(f"cusp at {found.along} = {cusp.along:.10g}, {found.across} = "
+                    f"{cusp.across:.10g}", "  "))  # fmt: skip
+
+
+def _write(diagram: Diagram, folds: FoldMap | None, out: Path) -> list[Path]:
+    from bullbear.report.branches import branch_table, draw_branches, draw_folds, fold_table
 
     with staged(out) as folder:
-        table = branch_table(diagram)
-        table.to_csv(folder / "branches.csv", index=False, lineterminator="\n")
+        tables = {"branches": branch_table(diagram)}
         draw_branches(diagram, folder / "branches.png")
-    return [out / "branches.csv", out / "branches.png"]
+        if folds is not None:
+            tables["folds"] = fold_table(folds)
+            draw_folds(folds, folder / "folds.png")
+        for name, table in tables.items():
+            table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+    return [out / f"{name}.{kind}" for name in tables for kind in ("csv", "png")]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from bullbear.analysis.branches import Diagram
     from bullbear.analysis.continuation import Branch
+    from bullbear.analysis.folds import FoldMap
 
 MOST_PANELS = 6
 MARKS = {"fold": "s", "hopf": "o", "branch": "D"}
@@ -34,6 +35,48 @@ def branch_table(diagram: Diagram) -> pd.DataFrame:
     ]  # fmt: skip
     columns = ["branch", diagram.parameter, "kind", "largest real part", *diagram.names]
     return pd.DataFrame(rows, columns=columns)
+
+
+def fold_table(found: FoldMap) -> pd.DataFrame:
+    """Every point of every line of folds: both constants and all states; cusps stand apart."""
+    import pandas as pd
+
+    rows = [
+        (number, kind, point.across, point.along, *map(float, point.states))
+        for number, line in enumerate(found.lines, start=1)
+        for kind, points in (("fold", line.points), ("cusp", line.cusps))
+        for point in points
+    ]
+    columns = ["line", "kind", found.across, found.along, *found.names]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def draw_folds(found: FoldMap, path: Path) -> Path:
+    """Draw lines of folds in the plane of their two constants into a PNG file."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter
+
+    with plain_style():
+        canvas = Figure(figsize=(6.4, 4.6), layout="constrained")
+        axes = canvas.subplots()
+        for line in found.lines:
+            axes.plot([p.along for p in line.points], [p.across for p in line.points],
+                      color=LINE_COLOURS[1], linewidth=1.8, label="fold")  # fmt: skip
+        for cusp in found.cusps:
+            axes.plot([cusp.along], [cusp.across], MARKS["branch"], color=INK,
+                      markerfacecolor="white", markersize=7, label="cusp", zorder=5)  # fmt: skip
+        axes.set_xlim(*found.bounds)
+        axes.set_ylim(*found.span)
+        axes.set_xlabel(found.along)
+        axes.set_ylabel(found.across)
+        for ruler in (axes.xaxis, axes.yaxis):
+            ruler.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+        handles = dict(reversed(pair) for pair in zip(*axes.get_legend_handles_labels(),
+                                                      strict=True))  # fmt: skip
+        canvas.legend(list(handles.values()), list(handles), loc="outside upper left", ncols=2,
+                      title="Where states of rest meet and vanish", alignment="left")  # fmt: skip
+        canvas.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
+    return path
 
 
 def draw_branches(diagram: Diagram, path: Path, states: Sequence[str] | None = None) -> Path:

@@ -2,46 +2,67 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from bullbear.analysis.branches import Diagram
-from bullbear.analysis.equilibrium import Equilibrium
-from bullbear.analysis.rest import Rested, Resting
+from bullbear.analysis.folds import FoldMap
+from bullbear.analysis.rest import Rested
 from bullbear.analysis.tipping import Boundaries, Distance, Line, Map
 from bullbear.analysis.tipping_file import Axis, Course, TippingFile
+from bullbear.report import tipping_rest
+from bullbear.report.tipping_numbers import band, edge, number, shares
 
-Array = npt.NDArray[np.float64]
-NOTHING = 1e-6
-CAVEATS = (
-    "Draws come from the priors of `calibration/parameters.csv`, each constant apart from the "
-    "others, without a fit to the record: most of them would not have made the history that "
+DRAWN = {
+    False: "Draws come from the priors of `calibration/parameters.csv`, each constant apart from "
+    "the others, without a fit to the record: most of them would not have made the history that "
     "happened, beyond what is said above. They say how little the priors alone pin down, not how "
     "likely an outcome is.",
-    "A run counts as surviving by the one variable named above; the model closes a company by a "
-    "smooth rule, and what investors, owners or courts would do is outside it.",
+    True: "Draws come from the posterior of a fit to the record: constants that it speaks of vary "
+    "together as the record allows, all others stand at their values, so bands are too narrow "
+    "where those matter.",
+}
+CAVEATS = (
+    "A run survives by the one variable named above; the model closes a company by a smooth rule, "
+    "and what investors, owners or courts would do is outside it.",
+    "The future stands still as the scenario has it: no surprise after today, and rules, taste and "
+    "competition for ever as they are. Centuries are there to decide a run near the edge, not to "
+    "foretell them.",
     "Between the ends of each range one boundary is looked for; the map shows whether there are "
     "more.",
 )
 
 
 @dataclass(frozen=True)
+class Followed:
+    """A course: its branches over one constant, and its folds over a second one."""
+
+    course: Course
+    diagram: Diagram
+    folds: FoldMap | None
+
+
+@dataclass(frozen=True)
 class Results:
-    """What a study found."""
+    """What a study found; `hash` is of the model, `study_hash` of the file of the study."""
 
     study: TippingFile
     hash: str
+    study_hash: str
     maps: Sequence[Map]
     distances: Sequence[Distance]
     lines: Sequence[Line]
     draws: int
     kept: float
-    courses: Sequence[tuple[Course, Diagram]]
+    courses: Sequence[Followed]
     rested: Rested | None
+
+    @property
+    def drawn(self) -> str:
+        """Where the draws come from, in a word."""
+        return "posterior" if self.study.posterior is not None else "prior"
 
 
 def text(results: Results) -> str:
@@ -49,26 +70,38 @@ def text(results: Results) -> str:
     parts = [f"# {results.study.title}", "", _made(results), ""]
     parts += ["## In words", "", *(f"- {sentence}" for sentence in _words(results)), ""]
     if results.distances:
-        parts += ["## Distance to the edge", "", *_distances(results.distances), ""]
+        parts += ["## Distance to the edge", "", *_distances(results), ""]
     for found in results.maps:
-        parts += [f"## {found.surface.title}", "", *_map(found), ""]
+        parts += [f"## {found.surface.title}", "", *_map(found, results), ""]
     for line in results.lines:
-        parts += [f"## {line.threshold.title}", "", *_line(line), ""]
-    for course, diagram in results.courses:
-        parts += [f"## {course.title}", "", *_course(course, diagram), ""]
+        parts += [f"## {line.threshold.title}", "", *_line(line, results), ""]
+    for one in results.courses:
+        parts += [f"## {one.course.title}", "", *tipping_rest.course(one.course, one.diagram)]
+        parts += [*tipping_rest.folds(one.course, one.folds), ""]
     if results.rested is not None:
-        parts += [f"## {results.rested.rest.title}", "", *_rest(results.rested), ""]
-    parts += ["## How to read this", "", *(f"- {caveat}" for caveat in CAVEATS), ""]
+        parts += [f"## {results.rested.rest.title}", ""]
+        parts += [*tipping_rest.rest(results.rested, results.drawn), ""]
+    caveats = (DRAWN[results.study.posterior is not None], *CAVEATS)
+    parts += ["## How to read this", "", *(f"- {caveat}" for caveat in caveats), ""]
     return "\n".join(parts)
 
 
 def _made(results: Results) -> str:
     study, outcome = results.study, results.study.outcome
-    return (
-        f"Model {study.model} ({results.hash}), scenario {study.scenario}. A run survives if "
-        f"{outcome.variable} is above {number(outcome.above)} in {outcome.at:g}; the same is asked "
-        f"of {outcome.again:g}. Boundaries are known to 1 % (near zero, to a thousandth of the "
-        f"range), with {results.draws} draws from the priors around them{_given(results)}."
+    told = (
+        f"Model {study.model} ({results.hash}), scenario {study.scenario}, study "
+        f"{results.study_hash}. A run survives if {outcome.variable} is above "
+        f"{number(outcome.above)} in {outcome.at:g}; the same is asked at twice that horizon, in "
+        f"{outcome.again:g}, and where the two differ at horizons that double again. "
+    )
+    if study.slow is not None:
+        told += (
+            f"From {study.slow.since:g} on {' and '.join(study.slow.stocks)} is held where it is, "
+            "so that no drift carries the edge along. "
+        )
+    return told + (
+        f"Boundaries are known to 1 % (near zero, to a thousandth of the range), with "
+        f"{results.draws} {results.drawn} draws around them{_given(results)}."
     )
 
 
@@ -83,134 +116,98 @@ def _given(results: Results) -> str:
     )
 
 
+# -- in words --------------------------------------------------------------------------------------
+
+
 def _words(results: Results) -> Iterator[str]:
-    """One sentence per result."""
-    for one in results.distances:
-        axis = one.shock.x
-        value = edge(one.value, 0, axis)
-        yield f"{one.shock.title}: {value}{_side(one.value)}."
+    """What was found, the attractors first, then the boundary, then how far today is from it."""
+    if results.rested is not None:
+        yield from tipping_rest.attractors(results.rested)
     for found in results.maps:
-        surface = found.surface
-        first, last = edge(found.there, 0, surface.x), edge(found.there, -1, surface.x)
-        settings = "".join(f", with {n} {number(v)}" for n, v in surface.settings.items())
-        stop = "" if surface.title.endswith("?") else "."
-        yield (
-            f"{surface.title}{stop} The boundary in {surface.x.name} goes from {first} at "
-            f"{surface.y.name} {number(surface.y.low)} to {last} at {number(surface.y.high)}"
-            f"{settings}."
-        )
+        yield _boundary_in_words(found, results)
+    for one in results.distances:
+        yield _distance_in_words(one, results)
     for line in results.lines:
         threshold = line.threshold
-        first = edge(line.boundary, 0, threshold.x)
-        last = edge(line.boundary, -1, threshold.x)
+        first, last = edge(line.boundary, 0, threshold.x), edge(line.boundary, -1, threshold.x)
         yield (
             f"{threshold.title}: {first} at {number(threshold.values[0])}, {last} at "
             f"{number(threshold.values[-1])}."
         )
-    for course, diagram in results.courses:
-        yield from _words_of_course(course, diagram)
+    for followed in results.courses:
+        yield from tipping_rest.course_in_words(followed.course, followed.diagram)
+        yield from tipping_rest.folds_in_words(followed.course, followed.folds)
     if results.rested is not None:
-        yield from _words_of_rest(results.rested)
+        yield from tipping_rest.rest_in_words(results.rested)
 
 
-def _side(found: Boundaries) -> str:
-    """On which side of a boundary the system survives."""
-    if not np.isfinite(found.values[0]):
-        return ""
-    return " is the edge; " + ("above" if found.rising else "below") + " it the system survives"
-
-
-def _words_of_course(course: Course, diagram: Diagram) -> Iterator[str]:
-    for point in diagram.special:
-        where = f"{course.title} At {course.x.name} {number(point.parameter)}"
-        if point.kind == "fold":
-            yield f"{where} two states of rest meet; on one side of this fold neither is left."
-        elif point.omega is not None:
-            period = 2 * math.pi / point.omega
-            yield f"{where} swings with a period of {period:.1f} years begin or end to grow."
-        else:
-            yield f"{where} branches of states of rest cross."
-
-
-def _course(course: Course, diagram: Diagram) -> Iterator[str]:
-    held = ", ".join(f"{name} = {number(value)}" for name, value in course.hold.items())
-    yield (
-        f"{len(diagram.branches)} branches were found from many starts; there may be others. "
-        f"Held: {held or 'nothing'}."
+def _boundary_in_words(found: Map, results: Results) -> str:
+    surface = found.surface
+    first, last = edge(found.boundary, 0, surface.x), edge(found.boundary, -1, surface.x)
+    settings = "".join(f", with {n} {number(v)}" for n, v in surface.settings.items())
+    stop = "" if surface.title.endswith("?") else "."
+    x, y = found.today
+    row, column = int(np.abs(found.y - y).argmin()), int(np.abs(found.x - x).argmin())
+    inside = surface.x.low <= x <= surface.x.high and surface.y.low <= y <= surface.y.high
+    place = f"{surface.x.name} {number(x)}, {surface.y.name} {number(y)}"
+    today = (
+        f" At today's {place} the system "
+        f"{'survives' if found.alive[row, column] else 'does not survive'}, and in "
+        f"{found.share[row, column]:.0%} of the {results.drawn} draws."
+        if inside else ""
+    )  # fmt: skip
+    return (
+        f"{surface.title}{stop} The boundary in {surface.x.name} runs from {first} at "
+        f"{surface.y.name} {number(surface.y.low)} to {last} at {number(surface.y.high)}"
+        f"{settings}.{today}"
     )
-    yield ""
-    yield f"| {course.x.name} | kind | {' | '.join(course.shown)} |"
-    yield "|---|---|" + "---|" * len(course.shown)
-    for point in diagram.special:
-        values = [number(float(point.states[diagram.names.index(n)])) for n in course.shown]
-        yield f"| {point.parameter:.4g} | {point.kind} | {' | '.join(values)} |"
-    yield ""
-    yield f"![{course.title}]({course.name}.png)"
 
 
-def _words_of_rest(found: Rested) -> Iterator[str]:
-    rest = found.rest
-    for name in rest.variables:
-        values = found.means[name]
-        first, last = number(float(values.iloc[0])), number(float(values.iloc[-1]))
-        yield (
-            f"{rest.title}: {name} is {first} at {number(rest.values[0])} and {last} at "
-            f"{number(rest.values[-1])} on average over {rest.start:g} to {rest.end:g}."
+def _distance_in_words(one: Distance, results: Results) -> str:
+    """How far today is from the edge."""
+    axis = one.shock.x
+    now = "survives" if one.survives else "does not survive"
+    begin = f"{one.shock.title}: today it is {number(one.today)}, and the system {now}; "
+    value = float(one.value.values[0])
+    if np.isnan(value):
+        return f"{begin}the edge is not known, for a run failed."
+    if not np.isfinite(value):
+        return (
+            f"{begin}there is no edge between {number(axis.low)} and {number(axis.high)}; "
+            f"{results.drawn} draws: {shares(one.draws, 0)}."
         )
-    pairs = zip(rest.values, found.resting, strict=True)
-    firm = [value for value, one in pairs if one is not None and one.stability.stable]
-    pairs = zip(rest.values, found.resting, strict=True)
-    loose = [v for v, one in pairs if one is not None and one.stability.doubling_time is not None]
-    if found.states:
-        yield (
-            f"At {rest.over} {number(rest.closely or 0.0)} Newton's method found "
-            f"{len(found.states)} states of rest, and there may be others: "
-            + "; ".join(_state_in_words(one, rest.shown) for one in found.states)
-            + "."
-        )
-    if firm:
-        yield f"There the state of rest is stable at {rest.over} {_listed(firm)}."
-    if loose:
-        yield f"At {rest.over} {_listed(loose)} it is not stable: swings grow around it."
-
-
-def _state_in_words(one: Equilibrium, shown: Sequence[str]) -> str:
-    """A state by the stocks that tell it apart, and how firm it is."""
-    values = ", ".join(f"{name} {number(one.states[name])}" for name in shown)
-    judged, leading = one.stability, one.stability.eigenvalues[0]
-    if judged.half_life is not None:
-        return f"{values} (stable, half-life {judged.half_life:.1f} years)"
-    if judged.doubling_time is not None:
-        way = "swings that double" if leading.imag else "an edge: what is beside it doubles its gap"
-        return f"{values} ({way} in {judged.doubling_time:.1f} years)"
-    return f"{values} ({judged.kind})"
-
-
-def _listed(values: Sequence[float]) -> str:
-    return ", ".join(map(number, values))
+    side = "above" if one.value.rising[0] else "below"
+    return (
+        f"{begin}the edge is at {number(value)} (survival {side} it); "
+        f"{results.drawn} draws: {band(one.draws, 0, axis)}, {shares(one.draws, 0)}."
+    )
 
 
 # -- one result each -------------------------------------------------------------------------------
 
 
-def _distances(distances: Iterable[Distance]) -> Iterator[str]:
-    yield "| how far until the outcome changes | boundary | at twice the horizon | prior draws |"
-    yield "|---|---|---|---|"
-    for one in distances:
+def _distances(results: Results) -> Iterator[str]:
+    yield (
+        f"| how far until the outcome changes | today | edge | at twice the horizon | "
+        f"{results.drawn} draws: median (90 % band) |"
+    )
+    yield "|---|---|---|---|---|"
+    for one in results.distances:
         axis = one.shock.x
         yield (
-            f"| {one.shock.title}, from {number(axis.high)} to {number(axis.low)} | "
-            f"{edge(one.value, 0, axis)} | {edge(one.later, 0, axis)} | {_shares(one.draws)} |"
+            f"| {one.shock.title}, from {number(axis.low)} to {number(axis.high)} | "
+            f"{number(one.today)} | {edge(one.value, 0, axis)} | {edge(one.later, 0, axis)} | "
+            f"{band(one.draws, 0, axis)} |"
         )
 
 
-def _map(found: Map) -> Iterator[str]:
+def _map(found: Map, results: Results) -> Iterator[str]:
     surface = found.surface
-    cells = found.alive.size
+    cells, failed = found.verdict.alive.size, int(found.verdict.failed.sum())
     yield (
-        f"{100 * found.alive.mean():.0f} % of {cells} cells survive. "
+        f"{100 * found.verdict.alive.mean():.0f} % of {cells} cells survive. "
         + _shift(found)
-        + (f" {found.failed} runs failed." if found.failed else "")
+        + (f" {failed} runs failed." if failed else "")
         + (f" In {found.folded} rows the outcome changes more than once." if found.folded else "")
     )
     yield ""
@@ -218,107 +215,53 @@ def _map(found: Map) -> Iterator[str]:
         settings = ", ".join(f"{n} = {number(v)}" for n, v in surface.settings.items())
         yield f"With {settings}."
         yield ""
-    yield f"| {surface.y.name} | boundary in {surface.x.name} | prior draws |"
+    yield (
+        f"| {surface.y.name} | boundary in {surface.x.name} | {results.drawn} draws: median "
+        "(90 % band) |"
+    )
     yield "|---|---|---|"
-    for place, value in enumerate(found.at):
+    for row, place in enumerate(found.at.tolist()):
         yield (
-            f"| {number(float(value))} | {edge(found.there, place, surface.x)} | "
-            f"{_shares(found.draws[place])} |"
+            f"| {number(float(found.y[place]))} | {edge(found.boundary, place, surface.x)} | "
+            f"{band(found.draws, row, surface.x)} |"
         )
     yield ""
     yield f"![{surface.title}]({surface.name}.png)"
 
 
 def _shift(found: Map) -> str:
+    """What a doubled horizon changes."""
+    changed, open_ = int(found.verdict.changed.sum()), int(found.verdict.undecided.sum())
     both = np.isfinite(found.boundary.values) & np.isfinite(found.later.values)
-    if not found.changed:
-        return "No cell changes when the horizon is doubled."
     moved = np.abs(found.later.values[both] - found.boundary.values[both])
-    largest = f" by at most {number(float(moved.max()))}" if moved.size else ""
-    moves = f" and the boundary moves{largest}" if largest else ""
-    return f"When the horizon is doubled {found.changed} cells change{moves}."
+    told = "No cell changes when the horizon is doubled" if not changed else (
+        f"{changed} cells change when the horizon is doubled and were followed further; "
+        f"{open_ or 'none'} stay{'s' if open_ == 1 else ''} undecided"
+    )  # fmt: skip
+    if not moved.size:
+        return f"{told}."
+    largest = _largest_share(found.boundary, found.surface.x, moved, both)
+    return (
+        f"{told}. From one horizon to its double the boundary moves by at most "
+        f"{number(float(moved.max()))} ({largest:.1%})."
+    )
 
 
-def _line(line: Line) -> Iterator[str]:
+def _largest_share(found: Boundaries, axis: Axis, moved: np.ndarray, both: np.ndarray) -> float:
+    """The largest move over the boundary's value, or over a tenth of the range near zero."""
+    size = np.maximum(np.abs(found.values[both]), (axis.high - axis.low) / 10)
+    return float((moved / size).max())
+
+
+def _line(line: Line, results: Results) -> Iterator[str]:
     threshold = line.threshold
-    yield f"| {threshold.over} | boundary in {threshold.x.name} | prior draws |"
+    yield (
+        f"| {threshold.over} | boundary in {threshold.x.name} | {results.drawn} draws: median "
+        "(90 % band) |"
+    )
     yield "|---|---|---|"
     for row, value in enumerate(threshold.values):
         yield (
             f"| {number(value)} | {edge(line.boundary, row, threshold.x)} | "
-            f"{_shares(line.draws[row])} |"
+            f"{band(line.draws, row, threshold.x)} |"
         )
-
-
-def _rest(found: Rested) -> Iterator[str]:
-    rest, names = found.rest, found.rest.variables
-    yield (
-        f"Means from {rest.start:g} to {rest.end:g}, below them the 5 to 95 % range of the prior "
-        f"draws; the last column judges the state in which everything rests while "
-        f"{' and '.join([*rest.hold, *rest.at_zero])} are held."
-    )
-    yield ""
-    yield f"| {rest.over} | {' | '.join(names)} | at rest |"
-    yield "|---|" + "---|" * (len(names) + 1)
-    for row, value in enumerate(rest.values):
-        means = [number(float(found.means[name].iloc[row])) for name in names]
-        yield f"| {number(value)} | {' | '.join(means)} | {_judged(found.resting[row])} |"
-        low, _, high = (found.quantiles[q, row, : len(names)] for q in range(3))
-        ranges = [f"{number(a)} to {number(b)}" for a, b in zip(low, high, strict=True)]
-        yield f"| | {' | '.join(ranges)} | |"
-
-
-def _judged(found: Resting | None) -> str:
-    if found is None:
-        return "none found"
-    judged = found.stability
-    drift = ", ".join(f"{n} drifts {100 * v:.1f} %/year" for n, v in found.drift.items())
-    grows = judged.doubling_time
-    if grows is not None:
-        swings = judged.eigenvalues[0].imag != 0
-        what = "swings that double" if swings else "not stable, doubles"
-        period = f" every {judged.period:.1f} years" if swings and judged.period else ""
-        return f"{what} in {grows:.1f} years,{period or ' without swings'}; {drift}"
-    return f"{judged.kind}, half-life {judged.half_life:.1f} years; {drift}"
-
-
-# -- numbers ---------------------------------------------------------------------------------------
-
-
-def edge(found: Boundaries, row: int, axis: Axis) -> str:
-    """A boundary in words, where there is none too."""
-    value = float(found.values[row])
-    if math.isnan(value):
-        return "a run failed"
-    if value == math.inf:
-        return f"none up to {number(axis.high)}: nothing survives"
-    if value == -math.inf:
-        return f"none down to {number(axis.low)}: all survives"
-    return number(value)
-
-
-def _shares(draws: Array) -> str:
-    """How many draws survive nowhere, everywhere, and where the others have their boundary."""
-    good = draws[~np.isnan(draws)]
-    if not good.size:
-        return "all runs failed"
-    inside = good[np.isfinite(good)]
-    nowhere, everywhere = np.mean(good == math.inf), np.mean(good == -math.inf)
-    told = [f"{nowhere:.0%} nowhere", f"{everywhere:.0%} everywhere"]
-    if inside.size:
-        middle = number(float(np.median(inside)))
-        told.append(f"{inside.size / good.size:.0%} from a boundary, median {middle}")
-    failed = len(draws) - good.size
-    return "survive: " + ", ".join(told) + (f"; {failed} failed" if failed else "")
-
-
-def number(value: float) -> str:
-    """Three digits, with k, M or bn for large numbers."""
-    if not math.isfinite(value):
-        return str(value)
-    if 0 < abs(value) < NOTHING:
-        return "~0"
-    for factor, letter in ((1e9, " bn"), (1e6, " M"), (1e3, " k")):
-        if abs(value) >= factor * 0.9995:
-            return f"{value / factor:.3g}{letter}"
-    return f"{value:.3g}"

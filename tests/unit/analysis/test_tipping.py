@@ -14,10 +14,10 @@ import pytest
 
 import bullbear
 from bullbear.analysis.rest import late
-from bullbear.analysis.tipping import ALWAYS, NEVER, Tipping
+from bullbear.analysis.tipping import ALWAYS, FOR_EVER, NEVER, Boundaries, Tipping
 from bullbear.analysis.tipping_file import Axis, Shock, Surface, Threshold, load_tipping
-from bullbear.errors import ModelError
-from bullbear.report.tipping import edge, number
+from bullbear.errors import ModelError, UsageError
+from bullbear.report.tipping_numbers import band, edge, number
 
 # x falls to 0 below a and rises to 1 above it, whatever the speed: survival is start > a.
 EQUATIONS = """\
@@ -39,6 +39,11 @@ initial = 0
 final = 80
 step = 0.0625
 saveper = 1
+horizon = 80
+[[events]]
+name = "low"
+variable = "x"
+below = 0.25
 """
 PARAMETERS = """\
 name,unit,value,lower,upper,prior,class,source,note
@@ -66,6 +71,12 @@ columns = 3
 [[shock]]
 title = "How low may the edge be?"
 x = { name = "a", low = 0.1, high = 0.9 }
+[[shock]]
+title = "How much may be lost when it has risen?"
+x = { name = "share lost", low = 0, high = 1 }
+stocks = ["x"]
+time = 30
+settings = { start = 0.9 }
 [[threshold]]
 title = "Start needed, by edge"
 x = { name = "start", low = 0.05, high = 0.95 }
@@ -75,6 +86,8 @@ values = [0.2, 0.6]
 name = "rest-over-edge"
 title = "States of rest, over the edge."
 x = { name = "a", low = -0.5, high = 0.5 }
+across = { name = "speed", low = 1, high = 8 }
+surface = "start-and-edge"
 shown = ["x"]
 [rest]
 title = "At last, by start"
@@ -83,6 +96,10 @@ values = [0.3, 0.6]
 from = 60
 to = 80
 variables = ["x"]
+closely = 0.6
+shown = ["x"]
+event = "low"
+collapse = { start = 0.1 }
 """
 
 
@@ -118,8 +135,8 @@ def close(found: float, exact: float) -> bool:
 
 
 def test_only_what_is_uncertain_is_drawn(tipping: Tipping) -> None:
-    assert list(tipping.priors) == ["speed"]
-    assert len(tipping.priors) == 4
+    assert list(tipping.draws) == ["speed"]
+    assert len(tipping.draws) == 4
 
 
 def test_a_surface_is_cut_along_its_diagonal(tipping: Tipping) -> None:
@@ -127,11 +144,17 @@ def test_a_surface_is_cut_along_its_diagonal(tipping: Tipping) -> None:
     expected = found.x[None, :] > found.y[:, None]
     off = np.abs(found.x[None, :] - found.y[:, None]) > 0.02
     assert (found.alive == expected)[off].all()
-    assert (found.failed, found.folded) == (0, 0)
-    assert found.boundary.rising
+    assert not found.verdict.failed.any()
+    assert not found.undecided.any()
+    assert found.folded == 0
+    assert found.boundary.rising.all()
+    assert found.today == (0.4, 0.5)
     assert all(close(v, y) for v, y in zip(found.boundary.values, found.y, strict=True))
-    assert found.draws.shape == (3, 4)
-    assert all(close(v, y) for row, y in zip(found.draws, found.at, strict=True) for v in row)
+    assert found.draws.values.shape == (3, 4)
+    at = found.y[found.at]
+    assert all(close(v, y) for row, y in zip(found.draws.values, at, strict=True) for v in row)
+    assert found.share.shape == (10, 10)
+    assert (found.share[found.at] == expected[found.at])[off[found.at]].all()
 
 
 def test_a_shock_tips_where_the_edge_meets_the_start(tipping: Tipping) -> None:
@@ -139,8 +162,33 @@ def test_a_shock_tips_where_the_edge_meets_the_start(tipping: Tipping) -> None:
     assert close(float(found.value.values[0]), 0.4)
     assert close(float(found.later.values[0]), 0.4)
     assert found.value.settled.all()
-    assert not found.value.rising  # a lower edge is survived
-    assert all(close(float(v), 0.4) for v in found.draws)
+    assert not found.value.rising.any()  # a lower edge is survived
+    assert (found.today, found.survives) == (0.5, False)
+    assert all(close(float(v), 0.4) for v in found.draws.values[0])
+
+
+def test_a_stock_can_be_pushed(tipping: Tipping) -> None:
+    """From 1, where it is by then, it has to lose so much that less than the edge is left."""
+    found = tipping.distance(tipping.study.shock[1])
+    assert (found.today, found.survives) == (0, True)
+    assert close(float(found.value.values[0]), 0.5)
+    assert not found.value.rising.any()
+
+
+def test_the_share_of_draws_is_what_running_them_all_gives(tipping: Tipping) -> None:
+    """Draws of the edge itself; a few of them are on each side of every cell."""
+    draws = pd.DataFrame({"a": np.linspace(0.15, 0.85, 8)})
+    tipping.draws = draws
+    axis = Axis(name="start", low=0.05, high=0.95)
+    rows = pd.DataFrame({"speed": [4.0, 7.0]})
+    outcome = tipping.study.outcome
+    x = np.linspace(0.1, 0.9, 5)
+    share = tipping.with_draws(axis, rows, {}, outcome).alive(x)
+    for row, speed in enumerate(rows["speed"]):
+        for column, start in enumerate(x):
+            every = draws.assign(speed=speed, start=start)
+            alive = tipping.judge(every, {}, outcome).alive
+            assert share[row, column] == alive.mean()
 
 
 def test_thresholds_follow_the_other_constant(tipping: Tipping) -> None:
@@ -157,18 +205,74 @@ def test_where_there_is_no_edge_the_side_is_said(tipping: Tipping) -> None:
     below = tipping.boundaries(low, rows, {}, outcome)
     assert above.values[0] == ALWAYS
     assert below.values[0] == NEVER
-    assert edge(above, 0, high) == "none down to 0.6: all survives"
-    assert edge(below, 0, low) == "none up to 0.3: nothing survives"
+    assert edge(above, 0, high) == "none in 0.6 to 0.9: all survives"
+    assert edge(below, 0, low) == "none in 0.1 to 0.3: nothing survives"
 
 
-def test_a_horizon_too_short_to_tell_is_not_settled(tipping: Tipping) -> None:
-    """At the edge itself a run needs long to decide; shortly after the start nothing has fallen."""
-    early = tipping.study.outcome.model_copy(update={"above": 0.3, "at": 0.0625, "again": 80})
-    found = tipping.boundaries(
-        Axis(name="start", low=0.05, high=0.95), pd.DataFrame({"a": [0.6]}), {}, early
+def test_a_horizon_too_short_to_tell_is_doubled_until_it_does(tipping: Tipping) -> None:
+    """Shortly after the start nothing has fallen yet; the true edge is found all the same."""
+    early = tipping.study.outcome.model_copy(update={"at": 0.25, "again": 0.5})
+    rows = pd.DataFrame({"a": [0.5], "speed": [40.0], "start": [0.49]})
+    verdict = tipping.judge(rows, {}, early.model_copy(update={"above": 0.3}))
+    assert verdict.changed.tolist() == [True]
+    assert verdict.undecided.tolist() == [False]
+    assert verdict.alive.tolist() == [False]
+    axis = Axis(name="start", low=0.05, high=0.95)
+    found = tipping.boundaries(axis, pd.DataFrame({"speed": [40.0]}), {}, early)
+    assert close(float(found.values[0]), 0.5)
+
+
+def test_what_no_horizon_decides_is_undecided(workspace: Path) -> None:
+    """It swings for ever: whether it is above its middle hangs on the date."""
+    (workspace / "swing.mdl").write_text(
+        "{UTF-8}\nx = INTEG(0 * start, 0) ~ Dmnl ~ |\nstart = 1 ~ 1/Year ~ |\n"
+        "speed = 5 ~ Dmnl ~ |\na = 1 ~ Dmnl ~ |\n"
+        "wave = x + SIN(2 * 3.14159265358979 * (Time + a - 1) / 11.2) ~ Dmnl ~ |\n"
+        "INITIAL TIME = 0 ~ Year ~ |\nFINAL TIME = 20 ~ Year ~ |\nTIME STEP = 0.125 ~ Year ~ |\n"
+        "SAVEPER = 1 ~ Year ~ |\n"
     )
-    assert 0.3 < found.values[0] < 0.33  # nearly where it began, not where it goes
-    assert not found.settled.all()
+    text = STUDY.replace('model = "edge"', 'model = "swing.mdl"').split("[[surface]]")[0]
+    study = workspace / "analysis" / "swing.toml"
+    study.write_text(text.replace('variable = "x"', 'variable = "wave"').replace("draws = 4",
+        'draws = 4\nposterior = "rows.csv"'))  # fmt: skip
+    (workspace / "analysis" / "rows.csv").write_text("speed\n1\n2\n3\n4\n")
+    tipping = Tipping(bullbear.load(workspace / "swing.mdl"), load_tipping(study))
+    outcome = tipping.study.outcome.model_copy(update={"above": 0.0, "at": 15.0, "again": 30.0})
+    found = tipping.judge(pd.DataFrame({"a": [1.0]}), {}, outcome)
+    assert found.changed.tolist() == found.undecided.tolist() == [True]
+
+
+def test_draws_can_come_from_a_fit(workspace: Path) -> None:
+    file = workspace / "analysis" / "edge.toml"
+    (workspace / "rows.csv").write_text("speed,start\n" + "5,0.3\n" * 3 + "6,0.6\n" * 3)
+    file.write_text(STUDY.replace("draws = 4", 'draws = 4\nposterior = "../rows.csv"'))
+    found = Tipping(bullbear.load(workspace / "models" / "edge.toml"), load_tipping(file))
+    assert list(found.draws) == ["speed", "start"]
+    assert len(found.draws) == 4
+    assert set(found.draws["speed"]) == {5, 6}
+    file.write_text(STUDY.replace("draws = 4", 'draws = 4\nposterior = "../none.csv"'))
+    with pytest.raises(UsageError, match=r"none\.csv"):
+        Tipping(bullbear.load(workspace / "models" / "edge.toml"), load_tipping(file))
+
+
+def test_dates_that_mean_never_never_come(workspace: Path) -> None:
+    file = workspace / "analysis" / "edge.toml"
+    file.write_text(STUDY.replace("draws = 4", "draws = 4\nnever = 0.4"))
+    found = Tipping(bullbear.load(workspace / "models" / "edge.toml"), load_tipping(file))
+    assert found.settings == {"start": FOR_EVER}
+
+
+def test_slow_stocks_are_held_from_a_time_on(workspace: Path) -> None:
+    """What would fall below the edge for ever after stays where it is at that time."""
+    file = workspace / "analysis" / "edge.toml"
+    slow = '[slow]\nstocks = ["x"]\nsince = 1\n[[surface]]'
+    file.write_text(STUDY.replace("[[surface]]", slow, 1))
+    found = Tipping(bullbear.load(workspace / "models" / "edge.toml"), load_tipping(file))
+    rows = pd.DataFrame({"start": [0.4]})
+    values = found.model.ensemble(rows, ["x"], [1, 5, 80], events=False).values
+    assert values is not None
+    assert values[0, 0, 0] == values[0, 1, 0] == values[0, 2, 0]
+    assert 0.1 < values[0, 0, 0] < 0.4
 
 
 def test_late_means_have_their_draws_and_a_state_of_rest(tipping: Tipping) -> None:
@@ -182,6 +286,12 @@ def test_late_means_have_their_draws_and_a_state_of_rest(tipping: Tipping) -> No
     assert first.stability.stable
     assert second.states == pytest.approx({"x": 1.0})
     assert second.stability.half_life == pytest.approx(np.log(2) / (5 * 0.5))
+    assert found.collapsed is not None
+    assert found.collapsed.states["x"] == pytest.approx(0, abs=1e-12)
+    assert found.collapsed.staying == ()
+    assert found.began is not None
+    assert found.began.loc[0.3].between(0, 1).all()
+    assert (found.began.loc[0.6] == math.inf).all()
 
 
 def test_draws_that_did_not_make_history_are_left_out(workspace: Path) -> None:
@@ -192,8 +302,8 @@ def test_draws_that_did_not_make_history_are_left_out(workspace: Path) -> None:
     model = bullbear.load(workspace / "models" / "edge.toml")
     found = Tipping(model, load_tipping(file))
     assert 0 < found.kept < 1
-    assert len(found.priors) == 4
-    for speed in found.priors["speed"]:
+    assert len(found.draws) == 4
+    for speed in found.draws["speed"]:
         run = model.run(overrides={"a": 0.2, "speed": speed}, final_time=1)
         assert run.results["x"].iloc[-1] > 0.8
     file.write_text(STUDY.replace("[outcome]", given.replace("0.8", "1.1"), 1))
@@ -211,6 +321,8 @@ def test_draws_that_did_not_make_history_are_left_out(workspace: Path) -> None:
         ("low = 0.1, high = 0.9 }\ncells", "low = 0.9, high = 0.9 }\ncells", ":14:", "empty"),
         ("cells = 10", "celsl = 10", ":15:", "unknown key"),
         ("draws = 4", "draws = 1", ":4:", "draws"),
+        ("time = 30\n", "", ":20:", "go together"),
+        ('surface = "start-and-edge"', 'surface = "start"', "", "no surface"),
     ],
 )
 def test_faults_of_a_study_have_their_line(
@@ -222,6 +334,18 @@ def test_faults_of_a_study_have_their_line(
         load_tipping(file)
     assert text in str(caught.value)
     assert place in str(caught.value)
+
+
+def test_bands_say_where_draws_have_no_edge() -> None:
+    axis = Axis(name="start", low=0.1, high=0.9)
+    settled = np.ones((1, 5), bool)
+    values = np.array([[0.2, 0.3, 0.4, NEVER, math.nan]])
+    rising = Boundaries(values, settled, settled)
+    assert band(rising, 0, axis) == "0.4 (0.2 to nothing survives); 1 failed"
+    falling = Boundaries(np.array([[0.2, 0.3, ALWAYS, NEVER, 0.4]]), ~settled, settled)
+    assert band(falling, 0, axis) == "0.3 (nothing survives to all survives)"
+    none = Boundaries(np.full((1, 5), NEVER), settled, settled)
+    assert band(none, 0, axis) == "nothing survives in 0.1 to 0.9 in every draw"
 
 
 def test_numbers_are_short() -> None:
@@ -245,12 +369,14 @@ def test_a_study_writes_its_report_with_every_number(
     files = {Path(name).name for name in done.json["files"]}
     assert files == {
         "report.md", "start-and-edge.csv", "start-and-edge.png", "start-and-edge-boundary.csv",
-        "start-and-edge-draws.csv", "rest-over-edge.csv", "rest-over-edge.png", "rest.csv",
+        "rest-over-edge.csv", "rest-over-edge.png", "rest-over-edge-folds.csv", "rest.csv",
     }  # fmt: skip
     assert [one["kind"] for one in done.json["special_points"]] == ["branch"]
     assert done.json["special_points"][0]["parameter"] == pytest.approx(0, abs=1e-6)
     report = (workspace / "here" / "report.md").read_text()
     assert report.index("## In words") < report.index("| how far")
+    assert "Two attractors" in report
+    assert "No fold was found" in report
     assert "without a fit to the record" in report
     table = pd.read_csv(workspace / "here" / "start-and-edge.csv")
     assert len(table) == 100
