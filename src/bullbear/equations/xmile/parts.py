@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from bullbear.equations.expressions import (
     Binary,
     Call,
@@ -17,10 +20,30 @@ from bullbear.equations.xmile.names import spelled
 from bullbear.equations.xmile.translate import Translator
 from bullbear.equations.xmile.xml_tree import Element
 
+KINDS = ("stock", "flow", "aux", "gf")
+REFUSED = {
+    "conveyor": "a conveyor", "queue": "a queue", "oven": "an oven", "multiplier": "a multiplier",
+    "delay_aux": "a delay converter", "summing_connector": "a summing converter",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Place:
+    """One model as it stands in the whole: the root, or a module with its prefix."""
+
+    model: Element
+    prefix: str
+
 
 def holder_of(model: Element) -> Element:
     """What holds the variables of a model; old Stella files have no <variables>."""
     return model.first("variables") or model
+
+
+def variables_of(place: Place) -> Iterator[Element]:
+    """The variables of a model, and the parts that no program here can read."""
+    known = (*KINDS, *REFUSED)
+    yield from (e for e in holder_of(place.model).children if e.name in known)
 
 
 def dimensions_of(element: Element) -> tuple[str, ...]:

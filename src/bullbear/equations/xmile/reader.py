@@ -26,24 +26,24 @@ from bullbear.equations.system import CONTROL_NAMES
 from bullbear.equations.tokens import SyntaxFault
 from bullbear.equations.write import write_expression
 from bullbear.equations.xmile.expressions import parse_xmile
+from bullbear.equations.xmile.limits import Limits
 from bullbear.equations.xmile.names import Symbol, Symbols, spelled
 from bullbear.equations.xmile.parts import (
+    KINDS,
+    REFUSED,
+    Place,
     dimensions_of,
     elements_of,
     holder_of,
     integ,
     plain,
     table_of,
+    variables_of,
 )
 from bullbear.equations.xmile.translate import Translator, points_of, read_points
 from bullbear.equations.xmile.xml_tree import Element, parse_xml
 
 SUFFIXES = (".xmile", ".stmx", ".itmx", ".xml")
-_KINDS = ("stock", "flow", "aux", "gf")
-_REFUSED = {
-    "conveyor": "a conveyor", "queue": "a queue", "oven": "an oven", "multiplier": "a multiplier",
-    "delay_aux": "a delay converter", "summing_connector": "a summing converter",
-}  # fmt: skip
 _METHODS = {"euler": "euler", "rk2": "rk4", "rk4": "rk4", "rk45": "rk4", "gear": "rk4"}
 _DEEPEST = 30
 _NUMBERS = re.compile(r"\s*[-+]?[\d.][\d.eE+-]*(\s*[,;]\s*[-+]?[\d.][\d.eE+-]*)*\s*[,;]?\s*")
@@ -68,14 +68,6 @@ def read_xmile_source(source: Source) -> Document:
     return document
 
 
-@dataclass(frozen=True)
-class _Place:
-    """One model as it stands in the whole: the root, or a module with its prefix."""
-
-    model: Element
-    prefix: str
-
-
 @dataclass
 class _Reader:
     document: Document
@@ -83,16 +75,20 @@ class _Reader:
     symbols: Symbols = field(default_factory=Symbols)
     connected: dict[str, tuple[str, Span]] = field(default_factory=dict)
 
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.root, self.symbols)
+
     def read(self) -> None:
         self.dimensions()
         self.macros()
         places = list(self.places())
         for place in places:
-            for element in self.variables(place):
+            for element in variables_of(place):
                 self.declare(place, element)
         self.time()
         for place in places:
-            for element in self.variables(place):
+            for element in variables_of(place):
                 with_faults(self.document, self.variable, place, element)
 
     # -- what the file consists of --------------------------------------------------------------
@@ -112,16 +108,16 @@ class _Reader:
                                 Span(element.start, element.start + 1))
             )  # fmt: skip
 
-    def places(self) -> Iterator[_Place]:
+    def places(self) -> Iterator[Place]:
         """The root model, then every module, the outer ones first."""
         models = list(self.root.all("model"))
         if not models:
             raise SyntaxFault(self.root.start, "xmile", "the file has no <model>")
         named = {canonical(m.attributes.get("name", "")): m for m in models}
         root = next((m for m in models if not m.attributes.get("name")), models[0])
-        yield from self.inside(_Place(root, ""), named, 0)
+        yield from self.inside(Place(root, ""), named, 0)
 
-    def inside(self, place: _Place, named: dict[str, Element], depth: int) -> Iterator[_Place]:
+    def inside(self, place: Place, named: dict[str, Element], depth: int) -> Iterator[Place]:
         yield place
         for module in holder_of(place.model).all("module"):
             name = spelled(module.attributes.get("name", ""))
@@ -129,11 +125,11 @@ class _Reader:
             if model is None or depth >= _DEEPEST:
                 what = "holds itself" if model is not None else "has no <model> of that name"
                 raise SyntaxFault(module.start, "module", f'the module "{name}" {what}')
-            inner = _Place(model, f"{place.prefix}{name}.")
+            inner = Place(model, f"{place.prefix}{name}.")
             self.connect(module, place, inner)
             yield from self.inside(inner, named, depth + 1)
 
-    def connect(self, module: Element, outer: _Place, inner: _Place) -> None:
+    def connect(self, module: Element, outer: Place, inner: Place) -> None:
         """Inputs of a module stand for variables outside it."""
         for link in module.all("connect"):
             to = spelled(link.attributes.get("to", "")).rpartition(".")[2]
@@ -142,12 +138,7 @@ class _Reader:
             span = Span(link.start, link.start + 1)
             self.connected[canonical(inner.prefix + to)] = (full, span)
 
-    @staticmethod
-    def variables(place: _Place) -> Iterator[Element]:
-        known = (*_KINDS, *_REFUSED)
-        yield from (e for e in holder_of(place.model).children if e.name in known)
-
-    def declare(self, place: _Place, element: Element) -> None:
+    def declare(self, place: Place, element: Element) -> None:
         name = place.prefix + spelled(element.attributes.get("name", ""))
         points = element if element.name == "gf" else element.first("gf")
         lookup = "" if points is None else points.attributes.get("type", "continuous")
@@ -215,7 +206,7 @@ class _Reader:
             inputs = tuple(spelled(e.text) for e in element.all("parm"))
             body = Document(self.document.source)
             inner = element.first("variables")
-            parts = [e for e in inner.children if e.name in _KINDS] if inner is not None else []
+            parts = [e for e in inner.children if e.name in KINDS] if inner is not None else []
             inside = frozenset(
                 canonical(n)
                 for n in (name, *inputs, *(spelled(p.attributes.get("name", "")) for p in parts))
@@ -245,12 +236,12 @@ class _Reader:
 
     # -- variables ------------------------------------------------------------------------------
 
-    def variable(self, place: _Place, element: Element) -> None:
+    def variable(self, place: Place, element: Element) -> None:
         name = place.prefix + spelled(element.attributes.get("name", ""))
         if not element.attributes.get("name", "").strip():
             raise SyntaxFault(element.start, "xmile", f"this <{element.name}> has no name")
-        refused = _REFUSED.get(element.name) or next(
-            (_REFUSED[child.name] for child in element.children if child.name in _REFUSED), None
+        refused = REFUSED.get(element.name) or next(
+            (REFUSED[child.name] for child in element.children if child.name in REFUSED), None
         )
         if refused:
             raise SyntaxFault(element.start, "unsupported",
@@ -277,7 +268,7 @@ class _Reader:
                      comment=" ".join(element.text_of("doc").split()))  # fmt: skip
 
     def definition(
-        self, place: _Place, element: Element, part: Element, name: str, left: tuple[str, ...]
+        self, place: Place, element: Element, part: Element, name: str, left: tuple[str, ...]
     ) -> Expression:
         """The right side of a variable, or of one of its elements."""
         translator = Translator(self.symbols, place.prefix, name, left)
@@ -286,9 +277,9 @@ class _Reader:
         if points is not None:
             node = self.through_points(points, node, name, left, element)
         if element.name == "flow":
-            node = self.limited(place, element, node, name, left)
+            node = self.limits.limited(place, element, node, name, left)
         if element.name == "stock":
-            node = integ(element, translator, node, floored=self.held(place, element))
+            node = integ(element, translator, node, floored=self.limits.held(place, element))
         elif (start := part.first("init_eqn")) is not None and start.text.strip():
             begin = translator.expression(parse_xmile(start.text, start.place))
             node = Call("ACTIVE INITIAL", (), (node, begin), node.span)
@@ -315,68 +306,6 @@ class _Reader:
         table = points_of(name)
         self.add(table, left, table_of(points), element, operator="(")
         return read_points(kind, Name(table, plain(left, node.span), node.span), node, node.span)
-
-    # -- flows and stocks that stay above zero --------------------------------------------------
-
-    def held(self, place: _Place, element: Element) -> bool:
-        """Whether a stock or flow must not go below zero: by itself, its model or the file."""
-        own = element.first("non_negative")
-        if own is not None:
-            return own.text.strip().casefold() != "false"
-        for holder in (place.model, self.root):
-            behaviour = holder.first("behavior")
-            if behaviour is None:
-                continue
-            for part in (behaviour.first(element.name), behaviour):
-                mark = part.first("non_negative") if part is not None else None
-                if mark is not None:
-                    return mark.text.strip().casefold() != "false"
-        return False
-
-    def limited(
-        self, place: _Place, element: Element, node: Expression, name: str, left: tuple[str, ...]
-    ) -> Expression:
-        """A flow above zero, and no larger than what a stock that stays above zero can give.
-
-        The outflows of a stock are served in their order.  A flow that drains several stocks at
-        once is left as it is, and the stocks stop at zero.
-        """
-        if self.held(place, element):
-            node = Call("MAX", (), (node, Number(0.0, node.span)), node.span)
-        drained = [
-            stock
-            for stock in self.variables(place)
-            if stock.name == "stock" and canonical(name) in self.flows(place, stock, "outflow")
-        ]
-        if len(drained) != 1 or not self.held(place, drained[0]):
-            return node
-        available = self.available(place, drained[0], canonical(name), left, node.span)
-        return Call("MIN", (), (node, available), node.span)
-
-    def flows(self, place: _Place, stock: Element, kind: str) -> list[str]:
-        return [
-            canonical(self.symbols.full_name(spelled(e.text), place.prefix))
-            for e in stock.all(kind)
-        ]
-
-    def available(
-        self, place: _Place, stock: Element, flow: str, left: tuple[str, ...], span: Span
-    ) -> Expression:
-        """What a stock and its inflows leave for a flow behind the outflows before it."""
-        translator = Translator(self.symbols, "", "", left)
-
-        def value(name: str) -> Expression:
-            return translator.expression(Name(self.symbols.variables[name].name, (), span))
-
-        own = canonical(place.prefix + spelled(stock.attributes.get("name", "")))
-        total: Expression = Binary("/", value(own), Name("TIME STEP", (), span), span)
-        for inflow in self.flows(place, stock, "inflow"):
-            total = Binary("+", total, value(inflow), span)
-        for outflow in self.flows(place, stock, "outflow"):
-            if outflow == flow:
-                break
-            total = Binary("-", total, value(outflow), span)
-        return Call("MAX", (), (Number(0.0, span), total), span)
 
     # -- equations ------------------------------------------------------------------------------
 
