@@ -57,6 +57,20 @@ def test_words_tables_figures_and_json(cli: Callable[..., Any]) -> None:
     assert "tornado.png" in report
 
 
+def test_what_a_measurement_would_leave(cli: Callable[..., Any]) -> None:
+    """ln b has the variance 0.16; a measurement with an error of 0.2 leaves 0.032 of it."""
+    text = STUDY.replace('variable = "Treasury"', 'name = "ln b"\nvariable = "b"\nscale = "log"')
+    Path("study.toml").write_text(text + "[measurements.b]\nerror = 0.2\nrelative = true\n")
+    done = cli("sensitivity", "study.toml", "--method", "given-data", "--json")
+    left, width = done.json["left"]["b"]["ln b at 1"]
+    assert left == pytest.approx(0.032 / 0.16, abs=0.02)
+    assert 0 < width < 0.02
+    report = Path("bullbear-out/sensitivity/report.md").read_text()
+    assert "| b | 20 % |" in report
+    Path("study.toml").write_text(STUDY + "[measurements.bb]\nerror = 0.2\n")
+    assert '"bb" is measured and no input' in cli("sensitivity", "study.toml").err
+
+
 def test_too_few_runs_are_called_so(cli: Callable[..., Any]) -> None:
     done = cli("sensitivity", "study.toml", "--n", "64", "--json")
     assert done.json["ok"]

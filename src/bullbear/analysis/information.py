@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bullbear.analysis.variance import CONFIDENCE, Array, rank_first_order
+from bullbear.analysis.variance import CONFIDENCE, Array, Estimate, given_data
 
 BINS = 8
 FOLDS = 5
@@ -75,19 +75,23 @@ def _mean(values: Array) -> tuple[float, float]:
     return float(values.mean()), factor * float(values.std(ddof=1)) / float(np.sqrt(len(values)))
 
 
-def variance_left(inputs: Array, values: Array, noise: Array, seed: int = 0) -> Array:
-    """Variance of the outputs that is left on average after one input is measured.
+def variance_left(
+    columns: Array, errors: Array, relative: npt.NDArray[np.bool_], values: Array, seed: int = 0
+) -> Estimate:
+    """Share of the outputs' variance that is left on average after one input is measured.
 
     Parameters
     ----------
-    inputs : shape (draw, input)
+    columns : the inputs that could be measured, shape (draw, input)
+    errors : standard deviation of each measurement, of the logarithm where it is relative, shape
+        (input,); 0 is perfect knowledge
+    relative : shape (input,)
     values : shape (draw, output)
-    noise : standard deviation of each measurement, shape (input,); 0 is perfect knowledge
 
     Shape (input, output).  A measurement is an input of its own, which explains what it tells of
-    the outputs: the variance left is that behind its first-order index.
+    the outputs: what is left is all but its first-order index.
     """
-    random = np.random.default_rng(seed)
-    measured = inputs + noise * random.standard_normal(inputs.shape)
-    found: Array = values.var(axis=0) * (1 - rank_first_order(measured, values))
-    return found
+    noise = np.random.default_rng([seed, 1]).standard_normal(columns.shape) * errors
+    read = np.where(relative, columns * np.exp(noise), columns + noise)
+    found = given_data(read, values, seed=seed)
+    return Estimate(1 - found.value, found.half_width)

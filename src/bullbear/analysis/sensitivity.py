@@ -13,12 +13,13 @@ import numpy.typing as npt
 from bullbear.analysis.columns import Column, Columns, columns
 from bullbear.analysis.doubling import NARROW, SHAPLEY, SOBOL, Grown, Stage, grow, sizes
 from bullbear.analysis.evaluation import Evaluation, Journal, question_of
+from bullbear.analysis.information import variance_left
 from bullbear.analysis.local import local
 from bullbear.analysis.screening import elementary_effects, morris_design
 from bullbear.analysis.study import N, Study
 from bullbear.analysis.uncertain import Uncertain, uncertain
-from bullbear.analysis.variance import given_data
-from bullbear.errors import SimulationError, UsageError
+from bullbear.analysis.variance import Estimate, given_data
+from bullbear.errors import SimulationError, UsageError, did_you_mean
 from bullbear.models.model import Model
 
 Array = npt.NDArray[np.float64]
@@ -45,6 +46,8 @@ class Result:
         unit of the output; `elasticity`; NaN where there is none
     question : a short hash of what was asked
     n, runs, failed : size of the design, runs made, how many of them failed
+    left : name of a measurement -> share of the variance that it leaves, shape (input, column) with
+        one input
     stages : the sequence of doublings, where there is one
     varies : which outputs vary at all, shape (column,)
     seconds_runs, seconds_analysis : [s]
@@ -63,6 +66,7 @@ class Result:
     runs: int
     failed: int
     varies: npt.NDArray[np.bool_]
+    left: Mapping[str, Estimate] = field(default_factory=dict)
     stages: tuple[Stage, ...] = ()
     remarks: tuple[str, ...] = ()
     seconds_runs: float = 0.0
@@ -124,6 +128,11 @@ class Task:
             )  # fmt: skip
         if self.method in ("sobol", "shapley"):
             sizes(self.n)
+        for name in self.study.measurements:
+            if name not in self.inputs.names:
+                raise UsageError(f'"{name}" is measured and no input of the study',
+                                 code="no-input",
+                                 hint=did_you_mean(name, self.inputs.names))  # fmt: skip
         if self.method == "given-data" and self.n < FEWEST_DRAWS:
             raise UsageError(f"given-data needs at least {FEWEST_DRAWS} draws, not {self.n}",
                              code="n", hint="for example --n 4096")  # fmt: skip
@@ -316,8 +325,19 @@ def _given_data(task: Task, evaluation: Evaluation, journal: Journal, plain: Res
         array[:, ~varies] = np.nan
     return replace(
         plain, indices=indices, n=len(table), runs=len(table), failed=int((~good).sum()),
-        varies=varies, remarks=tuple(remarks), seconds_analysis=clock.perf_counter() - begin,
+        varies=varies, remarks=tuple(remarks), left=_left(task, table[good], values[good]),
+        seconds_analysis=clock.perf_counter() - begin,
     )  # fmt: skip
+
+
+def _left(task: Task, table: Array, values: Array) -> dict[str, Estimate]:
+    """What every measurement of the study would leave of the variance."""
+    found = {}
+    for name, measurement in task.study.measurements.items():
+        column = table[:, [task.inputs.names.index(name)]]
+        how = np.array([measurement.relative])
+        found[name] = variance_left(column, np.array([measurement.error]), how, values, task.seed)
+    return found
 
 
 def _sample(task: Task) -> Array:

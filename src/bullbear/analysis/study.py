@@ -113,6 +113,15 @@ class Case(Table):
     )
 
 
+class Measurement(Table):
+    """A measurement of an input that could be made."""
+
+    error: Annotated[Number, Field(ge=0)] = Field(
+        description="Its standard deviation [unit of the input]; 0 is perfect knowledge."
+    )
+    relative: bool = Field(False, description="Whether it is that of the logarithm.")
+
+
 class Method(Table):
     """How the study is done."""
 
@@ -143,6 +152,10 @@ class Study(Table):
     )
     inputs: dict[str, Input] = Field(default_factory=dict)
     outputs: list[Output] = Field(default_factory=list)
+    measurements: dict[str, Measurement] = Field(
+        default_factory=dict,
+        description="With given-data: what measuring an input would leave of the variance.",
+    )
     discovery: Case | None = None
     method: Method = Field(default_factory=Method)
 

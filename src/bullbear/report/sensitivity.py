@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from bullbear.report.numbers import short
+from bullbear.report.numbers import percent, short
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,7 +200,13 @@ def content(result: Result) -> dict[str, Any]:
         "scenario": result.study.scenario, "title": result.study.title,
         "sequence": [{"n": s.n, "runs": s.runs, "widest": s.widest} for s in result.stages],
         "remarks": list(result.remarks), "seconds_runs": result.seconds_runs,
-        "seconds_analysis": result.seconds_analysis, "outputs": outputs,
+        "seconds_analysis": result.seconds_analysis,
+        "left": {
+            name: {column.label: [float(left.value[0, c]), float(left.half_width[0, c])]
+                   for c, column in enumerate(result.columns)}
+            for name, left in result.left.items()
+        },
+        "outputs": outputs,
     }  # fmt: skip
 
 
@@ -226,8 +232,25 @@ def report(result: Result, figures: list[str]) -> str:
         lines += [f"| {' | '.join(row)} |{own}"
                   for row, own in zip(rows(result, column), alone, strict=False)]  # fmt: skip
         lines += [""]
-    lines += [_how_to_read(result), ""]
+    lines += [*_measured(result, chosen), _how_to_read(result), ""]
     return "\n".join(lines)
+
+
+def _measured(result: Result, chosen: list[int]) -> list[str]:
+    """A table of what measurements would leave of the variance of the outputs told in words."""
+    if not result.left:
+        return []
+    labels = " | ".join(result.columns[c].label for c in chosen)
+    lines = ["## What is left of the variance once an input is measured", "",
+             f"| input | error | {labels} |",
+             f"| --- | ---: |{' ---: |' * len(chosen)}"]  # fmt: skip
+    for name, left in result.left.items():
+        how = result.study.measurements[name]
+        error = percent(how.error) if how.relative else short(how.error)
+        cells = [f"{percent(float(left.value[0, c]))} ± {percent(float(left.half_width[0, c]))}"
+                 for c in chosen]  # fmt: skip
+        lines.append(f"| {name} | {error} | {' | '.join(cells)} |")
+    return [*lines, ""]
 
 
 def _how_to_read(result: Result) -> str:

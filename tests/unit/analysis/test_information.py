@@ -45,8 +45,11 @@ def test_measurements_of_a_run_out_time() -> None:
     random = np.random.default_rng(3)
     logs = random.standard_normal((100000, 2)) * [0.3, 0.4]
     values = (logs[:, :1] - logs[:, 1:]) + np.log(10)
-    assert values.var() == pytest.approx(0.25, rel=0.01)
-    left = variance_left(logs, values, np.array([0.1, 0.2]))
-    assert left[:, 0] == pytest.approx([0.169, 0.122], abs=0.003)
-    known = variance_left(logs, values, np.zeros(2))
-    assert known[:, 0] == pytest.approx([0.16, 0.09], abs=0.003)
+    absolute, relative = np.zeros(2, dtype=np.bool_), np.ones(2, dtype=np.bool_)
+    errors, nothing = np.array([0.1, 0.2]), np.zeros(2)
+    for columns, how in ((logs, absolute), (np.exp(logs), relative)):
+        left = variance_left(columns, errors, how, values)
+        assert left.covers(np.array([[0.169], [0.122]]) / 0.25).all()
+        assert (left.half_width < 0.02).all()
+        known = variance_left(columns, nothing, how, values)
+        assert known.covers(np.array([[0.16], [0.09]]) / 0.25).all()
