@@ -110,6 +110,9 @@ file = "../observations/delivery.csv"
 quantity = "delivery"
 variable = "sales"
 scale = 0.1
+[[episodes]]
+name = "the start"
+rows = { delivery = ["2020-01-01"] }
 """
 FILES = {
     "calibration/problems/shop.toml": PROBLEM,
@@ -213,6 +216,8 @@ BROKEN = [
      "shop.toml", 4, "error", "no-file", "delivrey.csv", "delivery.csv"),
     ("calibration/problems/shop.toml", 'quantity = "delivery"', 'quantity = "deliveries"',
      "shop.toml", 4, "error", "observation-unit", '"deliveries"', ""),
+    ("calibration/problems/shop.toml", "{ delivery =", "{ delivrey =",
+     "shop.toml", 10, "error", "unknown-series", '"delivrey"', '"delivery"'),
 ]  # fmt: skip
 
 
@@ -235,6 +240,16 @@ def test_numbers_of_another_scale_are_told_from_their_unit(shop: Path) -> None:
     found = [f for f in findings(shop) if f.code == "observation-unit"]
     assert [Path(str(f.where.file)).name for f in found] == ["shop.mdl"]
     assert "differs by the factor 12" in found[0].message
+
+
+def test_a_series_that_several_read_is_at_fault_once(
+    shop: Path, cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shop)
+    (shop / "calibration" / "problems" / "again.toml").write_text(PROBLEM, encoding="utf-8")
+    edit(shop, "calibration/observations/delivery.csv", "2020.0,12", "2020.5,12")
+    said = cli("check", "shop").out
+    assert said.count("time-not-date") == 1
 
 
 def test_a_unit_that_no_table_translates_is_told(shop: Path) -> None:

@@ -25,7 +25,6 @@ def check_problems(checked: Checked, units: Units) -> list[Finding]:
         return []
     folder = plain(definition.parameters_path.parent)
     findings: list[Finding] = []
-    known = list(checked.findings)  # a series that several read is at fault once
     for path in sorted((folder / FOLDER).glob("*.toml")):
         try:
             problem = read_problem(path)
@@ -33,7 +32,7 @@ def check_problems(checked: Checked, units: Units) -> list[Finding]:
                 findings += _Check(problem, system, units, folder / "units.csv").everything()
         except BullbearError as error:
             findings += findings_of(error)
-    return [f for i, f in enumerate(findings) if f not in known and f not in findings[:i]]
+    return findings
 
 
 class _Check:
@@ -50,6 +49,12 @@ class _Check:
                 yield from self.constant(name, ("runs", number, "set"))
         for number, observation in enumerate(self.problem.observations):
             yield from self.observation(observation, number)
+        series = {o.name or Path(o.file).stem for o in self.problem.observations}
+        for number, episode in enumerate(self.problem.episodes):
+            for name in sorted(episode.rows.keys() - series):
+                yield self.fault(("episodes", number, "rows"), "unknown-series",
+                                 f'the episode "{episode.name}" speaks of "{name}", which the '
+                                 "problem does not have", did_you_mean(name, series))  # fmt: skip
 
     def fault(self, key: tuple[str | int, ...], code: str, message: str, hint: str) -> Finding:
         where = self.text.place(key)

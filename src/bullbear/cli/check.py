@@ -91,6 +91,8 @@ def check(file: ModelFile, workspace: Path | None = None) -> Checked:
     checked = check_model(file, units)
     checked.findings += check_ledger(checked, units)
     checked.findings += check_problems(checked, units)
+    # a series that equations, plots and several problems read is at fault once
+    checked.findings[:] = dict.fromkeys(checked.findings)
     files = {f.where.file: i for i, f in reversed(list(enumerate(checked.findings)))}
     checked.findings.sort(
         key=lambda f: (files[f.where.file], f.where.line or 0, f.where.column or 0)
