@@ -268,9 +268,8 @@ def _shapley(task: Task, evaluation: Evaluation, journal: Journal, plain: Result
     if len(names) > MOST_SHAPLEY_INPUTS:
         design, values, _ = _trajectories(task, evaluation, journal, _SCREENED)
         before = _SCREENED * design.shape[1]
-        strength = elementary_effects(design, values).mu_star
-        largest = np.maximum(strength.max(axis=0), np.finfo(float).tiny)
-        chosen = np.argsort(-(strength / largest).max(axis=1), kind="stable")[:MOST_SHAPLEY_INPUTS]
+        strength = strength_of(elementary_effects(design, values).mu_star, task.columns.columns)
+        chosen = np.argsort(-strength, kind="stable")[:MOST_SHAPLEY_INPUTS]
         names = tuple(task.inputs.names[i] for i in sorted(chosen))
         remarks.append(
             f"the {len(names)} of {len(task.inputs.names)} inputs with the largest "
@@ -281,6 +280,19 @@ def _shapley(task: Task, evaluation: Evaluation, journal: Journal, plain: Result
     found = grow(SHAPLEY, kept, fewer, journal, task.n, task.seed)
     result = _grown(replace(plain, inputs=names), found)
     return replace(result, runs=result.runs + before, remarks=(*remarks, *result.remarks))
+
+
+def strength_of(effects: Array, columns: tuple[Column, ...]) -> Array:
+    """How much of an output an input moves, the mean over its times, of the output where that is
+    most, shape (input,).
+
+    Effects are over those of the strongest input; an output that nothing moves does not count.
+    """
+    relative = effects / np.maximum(effects.max(axis=0), np.finfo(float).tiny)
+    outputs = np.array([column.output for column in columns])
+    means = [relative[:, outputs == output].mean(axis=1) for output in dict.fromkeys(outputs)]
+    found: Array = np.max(means, axis=0)
+    return found
 
 
 def _grown(plain: Result, found: Grown) -> Result:

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 import bullbear
+from bullbear.analysis.columns import Column
 from bullbear.analysis.doubling import SOBOL, grow, sizes
 from bullbear.analysis.evaluation import Evaluation, Journal
-from bullbear.analysis.sensitivity import Result, Task, examine, make_task
+from bullbear.analysis.sensitivity import Result, Task, examine, make_task, strength_of
 from bullbear.analysis.study import load_study
 from bullbear.errors import SimulationError, UsageError
 
@@ -192,3 +193,11 @@ def test_a_planted_irrelevant_input_is_found_as_such_among_all_of_numerai(tmp_pa
     place = found.inputs.index("NWR parity base")
     assert found.indices["mu_star"][place, 0] == 0
     assert np.count_nonzero(found.indices["mu_star"][:, 0]) > 60
+
+
+def test_inputs_of_an_output_at_many_times_do_not_crowd_out_the_others() -> None:
+    """The strongest at one of ten times counts for less than the strongest of another output."""
+    columns = (*(Column("a", float(time)) for time in range(10)), Column("b"))
+    effects = np.zeros((4, 11))
+    effects[0, :9], effects[1, 9], effects[2, 10], effects[3, 10] = 5, 7, 3, 1.5
+    assert strength_of(effects, columns) == pytest.approx([0.9, 0.1, 1, 0.5])
