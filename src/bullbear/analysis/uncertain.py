@@ -141,7 +141,11 @@ def sampled(path: Path, model: Model) -> Uncertain:
     """
     if path.is_dir():
         _check_fit(path, model)
-        path = path / "draws.parquet"
+        folder, path = path, path / "draws.parquet"
+        if not path.is_file():
+            raise UsageError(f"the fit in {folder} has no posterior: there is no {path.name}",
+                             code="no-posterior",
+                             hint="`bullbear calibrate --full` draws one")  # fmt: skip
     draws = read_draws(path)
     names = tuple(map(str, draws.columns))
     resolve([Setting(name, 0.0) for name in names], model.system)
