@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 MEMORY = 2 * 2**30
 """Bytes that the values of an ensemble may take, unless another limit is given."""
-_FEWEST, _MOST, _PARTS = 64, 4096, 128
+_FEWEST, _MOST, _PARTS = 32, 4096, 512
 _WORDS = {DONE: "done", NOT_FINITE: "not finite", NEGATIVE: "negative stock"}
 
 
