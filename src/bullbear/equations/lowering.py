@@ -16,9 +16,9 @@ from itertools import chain
 
 from bullbear.equations import allocation, events, macros, memory, random_functions, vectors
 from bullbear.equations.calls import Calls
+from bullbear.equations.circles import is_part_of, waiting
 from bullbear.equations.constants import array_item, described, number_of
 from bullbear.equations.context import HELD, INITIAL, RUN, Context, LoweringFault, Scope
-from bullbear.equations.document import Equation
 from bullbear.equations.expressions import (
     Array,
     Binary,
@@ -28,7 +28,6 @@ from bullbear.equations.expressions import (
     Name,
     Number,
     Unary,
-    walk,
 )
 from bullbear.equations.functions import FUNCTIONS, Function
 from bullbear.equations.names import canonical, element_name
@@ -365,38 +364,15 @@ class Lowering(Calls):
 
     def _report_cycle(self, memo: Key) -> None:
         loop = self._active[self._active.index(memo) :]
-        names = [self._variable_at(key).name for key, _, _ in loop]
-        first = self._variable_at(loop[0][0])
-        if any(f.code == "simultaneous" and set(names) <= set(_cycle_names(f)) for f in
-               self.findings):  # fmt: skip
-            return
-        initial = memo[2] == INITIAL
-        what = "initial values" if initial else "equations"
-        equation = first.elements[loop[0][1]].equation
-        self._note(
-            equation.source.finding(
-                _reference(equation, loop[1 % len(loop)][0]), "simultaneous",
-                f"these {what} wait for each other: " + " → ".join([*names, names[0]]),
-                "use ACTIVE INITIAL to give one of them a start" if initial
-                else "put a stock or a SMOOTH into the loop",
-            )
-        )  # fmt: skip
+        variables = [self._variable_at(key) for key, _, _ in loop]
+        equation = variables[0].elements[loop[0][1]].equation
+        found = waiting([v.name for v in variables], equation, loop[1 % len(loop)][0],
+                        initial=memo[2] == INITIAL)  # fmt: skip
+        if not any(is_part_of(found, known) for known in self.findings):
+            self._note(found)
 
 
 _NONE = Function("", 0, 0, "")
-
-
-def _reference(equation: Equation, key: str) -> int:
-    """Where an equation reads a variable; its beginning where the tree does not say."""
-    if equation.expression is not None:
-        for node in walk(equation.expression):
-            if isinstance(node, Name | Call) and canonical(node.name) == key:
-                return node.span.start
-    return equation.span.start
-
-
-def _cycle_names(finding: Finding) -> list[str]:
-    return finding.message.partition(": ")[2].split(" → ")
 
 
 @contextmanager
