@@ -51,15 +51,11 @@ class Column:
         return self.output if self.time is None else f"{self.output} at {self.time:g}"
 
     def of(self, values: Array, times: Array, names: Sequence[str]) -> Array:
-        """A variable's number from values of shape (draw, time, variable)."""
+        """The statistic of a variable from values of shape (draw, time, variable)."""
         column = values[:, :, names.index(self.variable)]
-        places = [int(np.argmin(np.abs(times - time))) for time in self.times]
-        found = column[:, places[0]]
-        if self.statistic:
-            found = np.asarray(_STATISTICS[self.statistic](column[:, places], axis=1))
-        if not self.log:
-            return found
-        return np.where(found > 0, np.log(np.where(found > 0, found, 1.0)), np.nan)
+        places = np.abs(times - np.array(self.times)[:, None]).argmin(axis=1)
+        found = np.asarray(_STATISTICS[self.statistic](column[:, places], axis=1))
+        return _logarithm(found) if self.log else found
 
 
 @dataclass(frozen=True)
@@ -82,9 +78,13 @@ class Columns:
         An event that is not seen before the horizon counts as at the horizon.
         """
         found = np.empty((len(values), len(self.columns)))
+        plain = [i for i, c in enumerate(self.columns) if c.variable and not c.statistic]
+        if plain:
+            found[:, plain] = self._plain(plain, values, times, names)
         for i, column in enumerate(self.columns):
-            if not column.event:
+            if column.statistic:
                 found[:, i] = column.of(values, times, names)
+            if not column.event:
                 continue
             when = events[:, event_names.index(column.event)]
             if column.before is None:
@@ -92,6 +92,23 @@ class Columns:
             else:
                 found[:, i] = when < column.before
         return found
+
+    def _plain(self, chosen: Sequence[int], values: Array, times: Array, names: Sequence[str]
+    ) -> Array:  # fmt: skip
+        """Columns that are a variable at one time, all at once, shape (draw, chosen)."""
+        wanted = np.array([self.columns[i].times[0] for i in chosen])
+        places = np.abs(times - wanted[:, None]).argmin(axis=1)
+        variables = {name: place for place, name in enumerate(names)}
+        found = values[:, places, [variables[self.columns[i].variable] for i in chosen]]
+        log = [k for k, i in enumerate(chosen) if self.columns[i].log]
+        if log:
+            found[:, log] = _logarithm(found[:, log])
+        return found
+
+
+def _logarithm(values: Array) -> Array:
+    """NaN where there is none."""
+    return np.where(values > 0, np.log(np.where(values > 0, values, 1.0)), np.nan)
 
 
 def columns(study: Study, model: Model) -> Columns:
