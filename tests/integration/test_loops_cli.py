@@ -26,7 +26,7 @@ def test_a_foreign_file_is_answered_in_words_and_tables(cli: Callable[..., Any])
     loops = pd.read_csv("bullbear-out/loops/loops.csv")
     assert list(loops["polarity"]) == ["R", "B", "B"]
     shares = pd.read_csv("bullbear-out/loops/shares.csv", index_col="time")
-    assert shares.abs().sum(axis=1).to_numpy() == pytest.approx(1)
+    assert shares.abs().sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
     report = Path("bullbear-out/loops/report.md").read_text()
     assert report.startswith("# Feedback loops: bass, base")
     assert "B2 (Potential -> from word of mouth -> adoption) for 71 %" in report
@@ -51,6 +51,11 @@ def test_json_says_how_the_direction_was_found(cli: Callable[..., Any]) -> None:
     assert "partial derivatives" in found["polarity_by"]
     assert [loop["polarity"] for loop in found["loops"]] == ["R", "B"]
     assert found["dominant"][0]["loops"] == ["P -> net growth"]
+    assert [one["loop"] for one in found["ruling"]] == [
+        "P -> net growth", "P -> growth rate -> net growth",
+    ]  # fmt: skip
+    assert sum(one["share_of_run"] for one in found["ruling"]) == pytest.approx(1)
+    assert "here/report.md" in found["files"]
 
 
 def test_the_bundled_model_has_the_loops_of_its_file(cli: Callable[..., Any], root: Path) -> None:

@@ -105,6 +105,10 @@ def _content(report: Report) -> dict[str, Any]:
             {"from": p.start, "to": p.end, "loops": [report.labels[i] for i in p.loops]}
             for p in report.periods
         ],
+        "ruling": [
+            {"loop": label, "share_of_run": share}
+            for label, share in zip(report.labels, report.reigns, strict=True) if share
+        ],
     }  # fmt: skip
 
 
@@ -158,4 +162,4 @@ def _write(report: Report, folder: Path) -> None:
     loops.to_csv(folder / "loops.csv", index=False, lineterminator="\n")
     index = pd.Index(report.scores.times, name="time")
     shares = pd.DataFrame(report.scores.shares.T, index=index, columns=list(report.labels))
-    shares.to_csv(folder / "shares.csv", lineterminator="\n")
+    shares.to_csv(folder / "shares.csv", lineterminator="\n", float_format="%.6g")
