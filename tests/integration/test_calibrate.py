@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -201,6 +202,69 @@ def test_all_searches_failing_is_a_message(bullbear: Callable[..., Any], folder:
     done = call(bullbear, folder)
     assert done.code == 1
     assert "all 3 searches failed" in done.err
+
+
+@pytest.fixture
+def workspace(folder: Path, tmp_path: Path) -> Path:
+    """A workspace whose one model has a parameter file and a problem."""
+    place = tmp_path / "own"
+    for name in ("models", "equations", "calibration/problems"):
+        (place / name).mkdir(parents=True)
+    shutil.copy(folder / "growth.mdl", place / "equations")
+    (place / "models" / "growth.toml").write_text(
+        'title = "Growth"\nsectors = ["../equations/growth.mdl"]\n'
+        'parameters = "../calibration/parameters.csv"\n'
+        "[time]\ninitial = 0\nfinal = 10\nstep = 0.125\nsaveper = 0.125\n"
+    )
+    (place / "calibration" / "parameters.csv").write_text(
+        "name,value,unit,lower,upper,prior,source\n"
+        'rate,0.1,1/Year,0.01,1,"lognormal(0.15, 0.5)",a guess\n'
+    )
+    problems = place / "calibration" / "problems"
+    (problems / "growth.toml").write_text('model = "growth"\n' + PROBLEM)
+    shutil.copy(folder / "points.csv", problems)
+    return place
+
+
+def test_a_fit_is_taken_and_the_model_has_its_numbers(
+    bullbear: Callable[..., Any], workspace: Path
+) -> None:
+    assert bullbear("calibrate", "--threads", "1", cwd=workspace).code == 0
+    out = workspace / "bullbear-out" / "calibrate"
+    fitted = json.loads((out / "fit.json").read_text())["parameters"]["rate"]["value"]
+    done = bullbear("calibrate", "--accept", out, "--json", cwd=workspace)
+    assert done.code == 0, done.err
+    written = float(f"{fitted:.6g}")
+    assert done.json["changed"]["rate"] == {"before": 0.1, "after": written}
+    assert f"rate = {written}" in (workspace / "equations" / "growth.mdl").read_text()
+    assert f"rate,{written}," in (workspace / "calibration" / "parameters.csv").read_text()
+    (kept,) = (workspace / "calibration" / "fits").iterdir()
+    assert (kept / "report.md").is_file()
+    again = bullbear("calibrate", "--accept", out, cwd=workspace)
+    assert again.code == 1
+    assert "make the fit again" in again.err
+
+
+@pytest.mark.long
+def test_the_draws_of_a_fit_that_was_taken_are_about_the_model(
+    bullbear: Callable[..., Any], workspace: Path
+) -> None:
+    assert bullbear("calibrate", "--full", cwd=workspace, timeout=600).code == 0
+    assert bullbear("calibrate", "--accept", "bullbear-out/calibrate", cwd=workspace).code == 0
+    (kept,) = (workspace / "calibration" / "fits").iterdir()
+    done = bullbear(
+        "ensemble", "--draws", kept / "draws.parquet", "--outputs", "stock", cwd=workspace
+    )
+    assert done.code == 0, done.err
+    equations = workspace / "equations" / "growth.mdl"
+    from bullbear.analysis.uncertain import sampled
+    from bullbear.errors import UsageError
+    from bullbear.models.model import load
+
+    assert sampled(kept, load("growth", workspace)).names == ("rate",)
+    equations.write_text(equations.read_text().replace("rate * stock,", "rate * stock * 1.1,"))
+    with pytest.raises(UsageError, match="fit again"):
+        sampled(kept, load("growth", workspace))
 
 
 def test_an_unknown_problem_is_named(bullbear: Callable[..., Any]) -> None:

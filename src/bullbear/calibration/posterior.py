@@ -41,7 +41,7 @@ _MOST = 1600  # kept steps at which it ends, converged or not
 _FOLLOWED = 16  # walkers of each ensemble whose predictions are worked out
 _REACHES = (0.1, 0.3, 0.6)  # of the steps that leave a normal law as it is
 _WIDER = 1.5  # how far the walkers begin apart, over the law around the best fit
-_LONG = 50  # autocorrelation times that a chain must have for them to be known
+_LONG = 25  # autocorrelation times that a chain must have for them to be known
 _LEVELS = (0.05, 0.5, 0.95)
 
 
