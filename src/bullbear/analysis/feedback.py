@@ -58,7 +58,7 @@ class Report:
     variables, links : how many there are that change
     named : the loops of the file, empty where there is none
     scores, periods : of the named loops where there are some, else of those that were found
-    labels : one per row of `scores`
+    loops : name, title and variables for each row of `scores`
     reigns : for each row of `scores` the share of the run in which it is among the ruling ones
     drawn : the loops of a diagram of all of them; empty where there are too many
     ruling : those of them that rule, the longest reign first
@@ -69,13 +69,18 @@ class Report:
     links: int
     feedback: Feedback
     named: tuple[Named, ...]
-    labels: tuple[str, ...]
+    loops: tuple[DrawnLoop, ...]
     scores: Scores
     periods: tuple[Period, ...]
     reigns: tuple[float, ...]
     drawn: tuple[DrawnLoop, ...]
     ruling: tuple[DrawnLoop, ...]
     arrows: tuple[Arrow, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of named loops, the variables of others; one per row of `scores`."""
+        return tuple(one.name if self.named else one.title for one in self.loops)
 
 
 def examine(
@@ -125,8 +130,7 @@ def examine(
     shown = sorted(drawable) if all_of_them else ruling
     return Report(
         len(links.names), links.graph.number_of_edges(), feedback, about,
-        tuple(f.loop.name for f in wanted) or tuple(one.title for one in every),
-        scores, periods, lasting,
+        tuple(every), scores, periods, lasting,
         tuple(every[row] for row in shown) if all_of_them else (),
         tuple(every[row] for row in ruling),
         _arrows(model, links, course, [wanted[k] for k in shown] if wanted else
@@ -151,7 +155,7 @@ def _numbered(loops: Sequence[Loop]) -> list[DrawnLoop]:
     for loop in loops:
         letter = loop.polarity if loop.polarity in (REINFORCING, BALANCING) else "U"
         count[letter] = count.get(letter, 0) + 1
-        title = " -> ".join(loop.variables)
+        title = " -> ".join(loop.variables) or f"inside {loop.path[0].partition('#')[0]}"
         name = f"{letter}{count[letter]}"
         made.append(DrawnLoop(name, title, loop.polarity, variables(loop.path)))
     return made

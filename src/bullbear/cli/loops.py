@@ -159,6 +159,8 @@ def _write(report: Report, folder: Path) -> None:
          for loop in report.feedback.loops],
         columns=["polarity", "length", "variables"],
     )  # fmt: skip
+    if not report.named:  # numbered as in the report and its diagrams
+        loops.insert(0, "loop", [one.name for one in report.loops])
     loops.to_csv(folder / "loops.csv", index=False, lineterminator="\n")
     index = pd.Index(report.scores.times, name="time")
     shares = pd.DataFrame(report.scores.shares.T, index=index, columns=list(report.labels))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -49,34 +49,25 @@ def pictures(found: Report, model: Model, *, constants: bool = False) -> dict[st
 
 def text(found: Report, model: Model, scenario: str, files: Sequence[str]) -> str:
     """The report as Markdown."""
-    every = _every(found)
     parts = [
         f"# Feedback loops: {model.name}, {scenario}\n",
-        *_words(found, every),
+        *_words(found),
         "",
-        *_periods(found, every),
-        *_table(found, every),
+        *_periods(found),
+        *_table(found),
         *_diagrams(files),
         f"Model {model.hash}, Euler's method at the model's time step.",
     ]
     return "\n".join(parts) + "\n"
 
 
-def _every(found: Report) -> Sequence[tuple[str, str]]:
-    """Name and title of every loop that has scores."""
-    if found.named:
-        return [(one.loop.name, one.loop.title) for one in found.named]
-    known: Mapping[str, DrawnLoop] = {one.title: one for one in (*found.drawn, *found.ruling)}
-    return [(known[t].name if t in known else "", t) for t in found.labels]
-
-
-def _words(found: Report, every: Sequence[tuple[str, str]]) -> Iterator[str]:
+def _words(found: Report) -> Iterator[str]:
     feedback = found.feedback
     if not feedback.loops:
         yield "No variable acts on itself: the model has no feedback loop."
         return
-    best = sorted(range(len(every)), key=lambda row: -found.reigns[row])
-    shares = [(_named(every[row]), 100 * found.reigns[row]) for row in best[:4]]
+    best = sorted(range(len(found.loops)), key=lambda row: -found.reigns[row])
+    shares = [(_named(found.loops[row]), 100 * found.reigns[row]) for row in best[:4]]
     told = [f"{name} for {share:.0f} %" for name, share in shares if share >= 1]
     if told:
         yield (
@@ -88,7 +79,7 @@ def _words(found: Report, every: Sequence[tuple[str, str]]) -> Iterator[str]:
     size = len(feedback.components[0])
     count = str(len(feedback.loops)) if feedback.complete else "more than 2000"
     scope = f" of at most {feedback.length} variables" if feedback.length else ""
-    listed = f"the {len(every)} that are named" if found.named else "those that were found"
+    listed = f"the {len(found.loops)} that are named" if found.named else "those that were found"
     yield ""
     yield (
         f"{found.variables} variables change, {size} of them all act on each other, and there are "
@@ -116,7 +107,7 @@ def _sign(found: Report, loops: Sequence[int], start: float) -> float:
     return float(found.scores.shares[list(loops), step].sum())
 
 
-def _periods(found: Report, every: Sequence[tuple[str, str]]) -> Iterator[str]:
+def _periods(found: Report) -> Iterator[str]:
     periods = found.periods
     if not periods:
         return
@@ -127,15 +118,15 @@ def _periods(found: Report, every: Sequence[tuple[str, str]]) -> Iterator[str]:
     yield f"| from | to | loops that {heading} |"
     yield "|---|---|---|"
     for period in periods:
-        names = ", ".join(name or title for name, title in (every[row] for row in period.loops))
+        names = ", ".join(found.loops[row].name for row in period.loops)
         yield f"| {period.start:g} | {period.end:g} | {names} |"
     yield ""
 
 
-def _table(found: Report, every: Sequence[tuple[str, str]]) -> Iterator[str]:
-    if not every:
+def _table(found: Report) -> Iterator[str]:
+    if not found.loops:
         return
-    rows = sorted(range(len(every)), key=lambda row: -found.reigns[row])
+    rows = sorted(range(len(found.loops)), key=lambda row: -found.reigns[row])
     if not found.named:
         rows = rows[:LISTED]
     kinds = [one.polarity for one in found.named] or [o.polarity for o in found.feedback.loops]
@@ -143,13 +134,13 @@ def _table(found: Report, every: Sequence[tuple[str, str]]) -> Iterator[str]:
     yield "| loop | | direction in this run | rules, % of the run | mean share |"
     yield "|---|---|---|---|---|"
     for row in rows:
-        name, title = every[row]
+        one = found.loops[row]
         yield (
-            f"| {name} | {title} | {kinds[row]} | {100 * found.reigns[row]:.0f} | "
+            f"| {one.name} | {one.title} | {kinds[row]} | {100 * found.reigns[row]:.0f} | "
             f"{means[row]:.3f} |"
         )
-    if len(rows) < len(every):
-        yield f"\n{len(every) - len(rows)} more loops stand in loops.csv."
+    if len(rows) < len(found.loops):
+        yield f"\n{len(found.loops) - len(rows)} more loops stand in loops.csv."
     yield ""
 
 
@@ -159,9 +150,8 @@ def _diagrams(files: Sequence[str]) -> Iterator[str]:
         yield f"![{name}]({file})\n"
 
 
-def _named(one: tuple[str, str]) -> str:
-    name, title = one
-    return f"{name} ({title})" if name else title
+def _named(one: DrawnLoop) -> str:
+    return f"{one.name} ({one.title})"
 
 
 def _joined(parts: Sequence[str]) -> str:
