@@ -1,10 +1,11 @@
 """Every engine on every benchmark model: one command, one process, one table of ratios.
 
-    python tests/benchmarks/run_all.py [--witness]
+    python tests/benchmarks/run_all.py
 
 The engines take turns and medians are told, in CPU time per draw and step, so that other work on
-the machine disturbs little; only the second thread is judged by the clock.  `--witness` also lets
-PySD run the bundled model, which takes minutes.  What is not installed is left out.
+the machine disturbs little; only the second thread is judged by the clock.  PySD, which would take
+minutes for the bundled model, goes a few steps of every model only: what a longer run takes more
+than a shorter one, per step.  What is not installed is left out.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import ctypes
 import os
 import re
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -41,7 +41,9 @@ VARIED = {
     "sir": ("contact rate", "infectivity", "duration"),
     "commodity": ("demand elasticity", "cover elasticity", "supply elasticity", "time to expect"),
 }
-ROUNDS = 5
+ROUNDS, PYSD_ROUNDS = 5, 3
+FEW_STEPS = {"numerai": (8, 40)}
+"""Steps of the two runs of PySD; of small models 100 and 1100."""
 _UNITS = re.compile(r"(\n\t~\t)[^\n]*(\n\t~\t)")
 Task = Callable[[], object]
 
@@ -83,15 +85,22 @@ def own_engines(model: Model) -> dict[str, tuple[Task, int]]:
     }
 
 
-def pysd_engine(model: Model, folder: Path) -> tuple[Task, int] | None:
-    if model.name == "numerai" and "--witness" not in sys.argv:
-        return None
+def pysd_engine(model: Model, folder: Path) -> Callable[[], float]:
+    """CPU time that PySD takes for one step more [ns]."""
     import pysd
 
     text = export_vensim(model.system, model.grid().controls(), model.values(), dialect="pysd")
     file = folder / "witness.mdl"
     file.write_text(text, encoding="utf-8")
-    return pysd.read_vensim(str(file)).run, 1
+    witness, grid = pysd.read_vensim(str(file)), model.grid()
+    few, many = FEW_STEPS.get(model.name, (100, 1100))
+
+    def run(steps: int) -> float:
+        end = grid.time(steps)
+        return bench.cpu(lambda: witness.run(final_time=end, return_timestamps=[end]))
+
+    run(1)
+    return lambda: (run(many) - run(few)) * 1e9 / (many - few)
 
 
 def simlin_engine(model: Model, folder: Path) -> tuple[Task, int] | None:
@@ -134,27 +143,31 @@ def compare(model: Model) -> float:
     print(f"\n{model.name}: {variables} variables, {steps} steps, Euler, outputs at 64 dates")
     engines = own_engines(model)
     with tempfile.TemporaryDirectory() as folder, quiet_pysd():
-        for name, found in (
-            ("pysimlin", simlin_engine(model, Path(folder))),
-            ("PySD", pysd_engine(model, Path(folder))),
-        ):
-            if found:
-                engines[name] = found
-        slow = {n for n in engines if n == "PySD"}
-        for name, (task, _) in engines.items():
-            if name not in slow:
-                task()
-        found_ns: dict[str, list[float]] = {name: [] for name in engines}
+        found = simlin_engine(model, Path(folder))
+        if found:
+            engines["pysimlin"] = found
+        measures = {
+            name: partial(_measured, task, draws * steps) for name, (task, draws) in engines.items()
+        }
+        for measure in measures.values():
+            measure()
+        measures["PySD"] = pysd_engine(model, Path(folder))
+        found_ns: dict[str, list[float]] = {name: [] for name in measures}
         for turn in range(ROUNDS):
-            for name, (task, draws) in engines.items():
-                if name not in slow or turn == 0:
-                    found_ns[name].append(bench.cpu(task) * 1e9 / draws / steps)
+            for name, measure in measures.items():
+                if name != "PySD" or turn < PYSD_ROUNDS:
+                    found_ns[name].append(measure())
     medians = {name: statistics.median(values) for name, values in found_ns.items()}
     print("| engine | ns per draw and step | over LLVM |")
     print("|---|---|---|")
     for name, value in medians.items():
         print(f"| {name} | {value:.1f} | {value / medians['LLVM']:.1f} |")
     return medians["LLVM"]
+
+
+def _measured(task: Task, runs: int) -> float:
+    """CPU time of a task over its runs and steps [ns]."""
+    return bench.cpu(task) * 1e9 / runs
 
 
 # -- threads, scaling, share of the peak ----------------------------------------------------------
