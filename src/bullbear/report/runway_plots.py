@@ -80,4 +80,5 @@ def _bars(axes: Axes, prospects: Sequence[Prospect]) -> None:
     axes.set_xlim(0, 100)
     axes.set_ylim(-0.4, len(prospects) - 0.2)
     axes.grid(visible=False)
-    axes.legend(ncols=3, fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.12))
+    axes.figure.legend(*axes.get_legend_handles_labels(), ncols=3, fontsize=8,
+                       loc="outside lower left")  # fmt: skip
