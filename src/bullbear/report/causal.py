@@ -227,7 +227,8 @@ def _legend(picture: Picture, shown: CausalDiagram, rooms: Sequence[_Room]) -> N
         for line in wrap(f"{loop.name} {loop.title}", LEGEND)
     ]
     if shown.folded:
-        lines.append(f"{shown.folded} variables of these loops stand inside the links.")
+        stand = "variables stand" if shown.folded > 1 else "variable stands"
+        lines.append(f"{shown.folded} more {stand} inside the links.")
     half = (len(lines) + 1) // 2
     columns = [lines[:half], lines[half:]] if len(lines) > 6 else [lines]
     for column in columns:

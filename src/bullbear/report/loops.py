@@ -11,6 +11,7 @@ import numpy as np
 from bullbear.analysis.causal import DrawnLoop, folded
 from bullbear.analysis.feedback import Report
 from bullbear.analysis.loop_scores import averaged, dominant
+from bullbear.analysis.loops import IDLE
 from bullbear.analysis.stock_flow import sectors
 from bullbear.models.model import Model
 from bullbear.report import causal, stock_flow
@@ -76,6 +77,9 @@ def _words(found: Report) -> Iterator[str]:
         )
     if len(set(found.scores.parts)) == 1:
         yield _directions(found)
+    if idle := [one.loop for one in found.named if one.polarity == IDLE]:
+        where = "; ".join(f"{loop.name} acts in {loop.scenario}" for loop in idle)
+        yield f"Nothing in this run goes around {_joined([loop.name for loop in idle])}: {where}."
     size = len(feedback.components[0])
     count = str(len(feedback.loops)) if feedback.complete else "more than 2000"
     scope = f" of at most {feedback.length} variables" if feedback.length else ""

@@ -173,6 +173,7 @@ def test_the_report_says_in_words_who_rules(found: Report, numerai: Model) -> No
         r"Among the loops that rule is .*R1 \(Compounding of payouts in the stake\) for", words
     )
     assert re.search(r"Reinforcing loops rule for \d+ % of the run", words)
+    assert "R10 acts in m17_swap_lines" in words
     assert "![causal loops](causal-loops.svg)" in words
     assert sum(line.startswith("| R") for line in words.splitlines()) >= 10
 
