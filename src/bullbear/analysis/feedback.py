@@ -109,33 +109,33 @@ def examine(
                          hint="let it go on for at least two time steps")  # fmt: skip
     feedback = find(links, course, length)
     wanted = find_named(links, load_loops(named), named) if named is not None else []
-    paths = [p for f in wanted for p in f.paths] or [loop.path for loop in feedback.loops]
-    scores = loop_scores(links, course, paths)
+    listed: Sequence[Found | Loop] = wanted or feedback.loops
+    scores = loop_scores(links, course, [path for loop in listed for path in _paths(loop)])
     if wanted:
         scores = _summed(scores, wanted)
-        about = _about(links, course, wanted)
-        every = [
-            DrawnLoop(f.loop.name, f.loop.title, f.loop.polarity, variables(f.paths[0]))
-            for f in wanted
-        ]
-    else:
-        about = ()
-        every = _numbered(feedback.loops)
+    loops = _labelled(wanted) if wanted else _numbered(feedback.loops)
     periods = tuple(dominant(scores))
     lasting = reigns(scores, periods)
-    best = sorted(range(len(every)), key=lambda row: -lasting[row])
-    drawable = [row for row in best if every[row].variables]
-    ruling = [row for row in drawable if lasting[row] >= RULING][:DRAWN]
-    all_of_them = bool(wanted) or len(drawable) <= DRAWN
-    shown = sorted(drawable) if all_of_them else ruling
+    drawn, ruling = _chosen(loops, lasting, DRAWN if not wanted else len(wanted))
+    links_drawn = _arrows(model, links, course, [listed[k] for k in drawn or ruling], scenario)
     return Report(
-        len(links.names), links.graph.number_of_edges(), feedback, about,
-        tuple(every), scores, periods, lasting,
-        tuple(every[row] for row in shown) if all_of_them else (),
-        tuple(every[row] for row in ruling),
-        _arrows(model, links, course, [wanted[k] for k in shown] if wanted else
-                [feedback.loops[k] for k in shown], scenario),
+        len(links.names), links.graph.number_of_edges(), feedback,
+        _about(links, course, wanted), tuple(loops), scores, periods, lasting,
+        tuple(loops[row] for row in drawn), tuple(loops[row] for row in ruling), links_drawn,
     )  # fmt: skip
+
+
+def _paths(loop: Found | Loop) -> tuple[tuple[str, ...], ...]:
+    return loop.paths if isinstance(loop, Found) else (loop.path,)
+
+
+def _chosen(
+    loops: Sequence[DrawnLoop], lasting: Sequence[float], most: int
+) -> tuple[list[int], list[int]]:
+    """Which loops are drawn: all of them, if they are not too many, and those that rule."""
+    drawable = [row for row, loop in enumerate(loops) if loop.variables]
+    ruling = sorted((row for row in drawable if lasting[row] >= RULING), key=lambda r: -lasting[r])
+    return drawable if len(drawable) <= most else [], ruling[:DRAWN]
 
 
 def _about(links: Links, course: Course, wanted: Sequence[Found]) -> tuple[Named, ...]:
@@ -146,6 +146,13 @@ def _about(links: Links, course: Course, wanted: Sequence[Found]) -> tuple[Named
         Named(found.loop, len(found.paths), _common([polarity(p, slopes) for p in found.paths]))
         for found in wanted
     )
+
+
+def _labelled(wanted: Sequence[Found]) -> list[DrawnLoop]:
+    return [
+        DrawnLoop(one.loop.name, one.loop.title, one.loop.polarity, variables(one.paths[0]))
+        for one in wanted
+    ]
 
 
 def _numbered(loops: Sequence[Loop]) -> list[DrawnLoop]:
@@ -171,7 +178,7 @@ def _arrows(
         where = loop.loop.scenario if isinstance(loop, Found) else scenario
         if where not in courses:
             courses[where] = links.along(model, where)
-        paths = loop.paths if isinstance(loop, Found) else (loop.path,)
+        paths = _paths(loop)
         slopes = links.slopes(courses[where], sorted({x for p in paths for x in around(p)}))
         walked += [(path, slopes) for path in paths]
     return arrows(walked)
