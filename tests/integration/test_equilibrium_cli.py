@@ -54,6 +54,29 @@ def test_no_rest_offers_growth(cli: Callable[..., Any]) -> None:
     assert "Balanced growth of Circulating, Staked by 0.1" in grown.out
 
 
+def test_where_folds_go_is_written_with_its_cusps(cli: Callable[..., Any]) -> None:
+    ranges = ("--along", "r=0.05:1", "--across", "k=4:20")
+    done = cli("equilibrium", ANSWERS / "budworm.mdl", *ranges, "--json")
+    (line,) = done.json["fold_lines"]
+    assert line["cusps"] == [[pytest.approx(0.649519053), pytest.approx(5.196152423)]]
+    table = pd.read_csv("bullbear-out/equilibrium/folds.csv")
+    assert list(table.columns) == ["line", "kind", "k", "r", "x"]
+    assert table["kind"].value_counts()["cusp"] == 1
+    for name in ("folds.png", "branches.png"):
+        assert (Path("bullbear-out/equilibrium") / name).stat().st_size > 10_000
+    told = cli("equilibrium", ANSWERS / "budworm.mdl", *ranges)
+    assert "A line of folds over k from 4 to 20" in told.out
+    assert "cusp at r = 0.6495190528, k = 5.196152423" in told.out
+
+
+def test_that_nothing_folds_is_said(cli: Callable[..., Any]) -> None:
+    done = cli("equilibrium", ANSWERS / "brusselator.mdl", "--along", "B=1:6", "--across", "A=1:2")
+    assert done.code == 0
+    assert "No fold along B over A from 1 to 2: none at A = 1.25, 1.5, 1.75" in " ".join(
+        done.out.split()
+    )
+
+
 def test_a_held_stock_drifts(cli: Callable[..., Any]) -> None:
     done = cli("equilibrium", ANSWERS / "treasury_switch.mdl", "--hold", "Treasury=50", "--json")
     assert done.json["held"] == {"Treasury": 50.0}
@@ -67,6 +90,10 @@ def test_a_held_stock_drifts(cli: Callable[..., Any]) -> None:
         (("--along", "r=0.8:0.2"), 2, "is empty"),
         (("--along", "rr=0:1"), 2, "rr"),
         (("--along", "x=0:1"), 2, "initial value"),
+        (("--across", "k=5:9"), 2, "needs --along"),
+        (("--along", "r=0.2:0.8", "--across", "k"), 2, "no range"),
+        (("--along", "r=0.2:0.8", "--across", "k=9:5"), 2, "is empty"),
+        (("--along", "r=0.2:0.8", "--across", "kk=1:2"), 2, "kk"),
         (("--hold", "y=1"), 2, "no stock"),
         (("--set", "q=1"), 2, "q"),
     ],
@@ -90,3 +117,51 @@ def test_what_jumps_is_refused_by_name(cli: Callable[..., Any], tmp_path: Path) 
     assert done.code == 1
     assert 'DELAY FIXED in "late"' in done.json["error"]["message"]
     assert "bullbear run" in done.json["error"]["hint"]
+    told = cli("equilibrium", "late.mdl")
+    assert told.code == 1
+    assert "Traceback" not in told.err
+
+
+def test_a_singular_jacobian_names_its_invariant(cli: Callable[..., Any]) -> None:
+    """Water goes to and fro: the total is conserved, and the rest is judged without it."""
+    found = cli("equilibrium", ANSWERS / "two_tanks.mdl", "--json").json
+    assert found["invariants"] == ["Left + Right + Air = 40 Litre"]
+    (one,) = found["equilibria"]
+    assert one["eigenvalues"] == [[pytest.approx(-1), 0.0]]
+    assert (
+        "Conserved: Left + Right + Air = 40 Litre"
+        in cli("equilibrium", ANSWERS / "two_tanks.mdl").out
+    )
+
+
+LINE = """\
+{UTF-8}
+a = INTEG(b - a, 1) ~ m ~ |
+b = INTEG(2 * (a - b) * EXP(-c), 2) ~ m ~ |
+c = INTEG(a - b - c, 0) ~ m ~ |
+spare = 3 ~ Dmnl ~ |
+memo = spare * a ~ Dmnl ~ |
+INITIAL TIME = 0 ~ Year ~ |
+FINAL TIME = 9 ~ Year ~ |
+TIME STEP = 0.0625 ~ Year ~ |
+SAVEPER = 1 ~ Year ~ |
+"""
+
+
+def test_a_line_of_equilibria_names_its_stocks(cli: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "line.mdl").write_text(LINE)
+    done = cli("equilibrium", "line.mdl")
+    assert done.code == 0
+    assert "one of a line of equilibria along" in done.out
+    assert "neutral" in done.out
+
+
+def test_a_constant_that_does_not_enter_is_refused(cli: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "line.mdl").write_text(LINE)
+    done = cli("equilibrium", "line.mdl", "--along", "spare=0:1", "--json")
+    assert done.code == 1
+    assert done.json["error"]["code"] == "no-effect"
+    assert '"spare" does not enter' in done.json["error"]["message"]
+    assert done.json["error"]["hint"]
+    other = ("--along", "spare=0:1", "--across", "TIME STEP=0:1")
+    assert cli("equilibrium", "line.mdl", *other).code in (1, 2)

@@ -20,13 +20,18 @@ from bullbear.equations.vensim import read_source
 from bullbear.errors import ModelError, did_you_mean
 from bullbear.models.model import Model
 
+STEPS = 8
+"""Time steps of a push."""
 _RATE = '"the rate of the equation"'
 """Stands for the net flow as it was, in the text of the new one."""
 
 
 @dataclass(frozen=True)
 class Push:
-    """A share of some stocks that is lost within one time step.
+    """A share of some stocks that is lost within a few time steps.
+
+    What a stock earns and spends meanwhile comes on top; in one step alone its spending could not
+    follow, and would take it below zero.
 
     Attributes
     ----------
@@ -57,9 +62,9 @@ def altered(
                              code="duplicate", hint="give the shock another name")  # fmt: skip
         for name in push.stocks:
             stock = _stock(model, name)
-            lost = f'{_spelled(stock)} * "{push.constant}" / TIME STEP'
-            once = f"PULSE({push.time!r}, TIME STEP)"
-            rates[canonical(name)] = f"{rates.get(canonical(name), _RATE)} - {lost} * {once}"
+            step = f'(1 - (1 - "{push.constant}") ^ (1 / {STEPS})) / TIME STEP'
+            lost = f"{_spelled(stock)} * {step} * PULSE({push.time!r}, {STEPS} * TIME STEP)"
+            rates[canonical(name)] = f"{rates.get(canonical(name), _RATE)} - {lost}"
     for name in hold:
         _stock(model, name)
         moving = rates.get(canonical(name), _RATE)

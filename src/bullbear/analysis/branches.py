@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,18 @@ class Diagram:
     names: tuple[str, ...]
     branches: tuple[Branch, ...]
     complete: bool
+
+    def at(self, value: float) -> list[dict[str, float]]:
+        """States by name where branches pass a value of the constant, by straight lines."""
+        found = []
+        for branch in self.branches:
+            for before, after in pairwise(branch.points):
+                low, high = sorted((before.parameter, after.parameter))
+                if low <= value < high:
+                    share = (value - before.parameter) / (after.parameter - before.parameter)
+                    states = before.states + share * (after.states - before.states)
+                    found.append(dict(zip(self.names, map(float, states), strict=True)))
+        return found
 
     @property
     def special(self) -> list[SpecialPoint]:
@@ -153,7 +166,7 @@ def _at(frozen: Frozen, problem: Problem, value: float) -> Problem:
 def _known(found: Sequence[Branch], frozen: Frozen, value: float, root: Array) -> bool:
     """Whether a branch passes through an equilibrium, by straight lines between its points."""
     for branch in found:
-        for before, after in zip(branch.points, branch.points[1:], strict=False):
+        for before, after in pairwise(branch.points):
             low, high = sorted((before.parameter, after.parameter))
             if not low <= value <= high or low == high:
                 continue

@@ -91,6 +91,7 @@ def find(
     at: float | None = None,
     hold: Mapping[str, float] | None = None,
     seed: int = 0,
+    also: Sequence[Mapping[str, float]] = (),
 ) -> Answer:
     """Find and judge the equilibria of a model.
 
@@ -99,6 +100,7 @@ def find(
     at : time at which explicit time is frozen; the horizon of the model if None [time unit]
     hold : stocks that are held at a value because they move slowly; their drift is reported
     seed : of the random starts of Newton's method
+    also : further starts, the values of states by name; those left out are as at the end of the run
 
     Raises
     ------
@@ -107,7 +109,7 @@ def find(
     """
     frozen = Frozen(model, scenario, overrides, at, hold=hold)
     problem = frozen.problem()
-    starts = starting_points(frozen, problem, seed)
+    starts = [*_named(frozen, also), *starting_points(frozen, problem, seed)]
     algebra = symbolic_equilibria.solve(frozen, problem)
     roots = problem.solve([*(algebra.points if algebra else ()), *([] if algebra else starts)])
     if algebra is not None:
@@ -124,6 +126,15 @@ def find(
         frozen.still, {model.program.states[i].name: v for i, v in frozen.held.items()},
         run_out(frozen), tuple(kinks.switches()), tuple(_drift(frozen, one) for one in equilibria),
     )  # fmt: skip
+
+
+def _named(frozen: Frozen, points: Sequence[Mapping[str, float]]) -> list[Array]:
+    """States by their names as one array each."""
+    end = frozen.trail.states[-1][frozen.kept]
+    return [
+        np.array([point.get(name, value) for name, value in zip(frozen.names, end, strict=True)])
+        for point in points
+    ]
 
 
 _RANK = {"stable": 0, "neutral": 1, "saddle": 2, "unstable": 3}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,8 +82,13 @@ class Rested:
     collapsed: Collapsed | None
 
 
-def late(tipping: Tipping, rest: Rest) -> Rested:
-    """Means over a late window, with the draws around them, and the state of rest nearby."""
+def late(tipping: Tipping, rest: Rest, also: Sequence[Mapping[str, float]] = ()) -> Rested:
+    """Means over a late window, with the draws around them, and the state of rest nearby.
+
+    Parameters
+    ----------
+    also : states by name, from which Newton's method begins too where it is looked at closely
+    """
     held = [name for name in rest.hold if name not in rest.variables]
     names = [*rest.variables, *held]
     alone = pd.DataFrame({rest.over: rest.values})
@@ -104,7 +109,7 @@ def late(tipping: Tipping, rest: Rest) -> Rested:
     return Rested(
         rest, table, np.nanquantile(spread, QUANTILES, axis=1), began,
         tuple(_resting(tipping, rest, value, level) for value, level in pairs),
-        _states_of_rest(tipping, rest, dict(pairs)), _collapsed(tipping, rest, dict(pairs)),
+        _states_of_rest(tipping, rest, dict(pairs), also), _collapsed(tipping, rest, dict(pairs)),
     )  # fmt: skip
 
 
@@ -136,15 +141,16 @@ def _held(rest: Rest, level: Mapping[str, float]) -> dict[str, float]:
 
 
 def _states_of_rest(
-    tipping: Tipping, rest: Rest, levels: Mapping[float, Mapping[str, float]]
-) -> tuple[Equilibrium, ...]:
+    tipping: Tipping, rest: Rest, levels: Mapping[float, Mapping[str, float]],
+    also: Sequence[Mapping[str, float]],
+) -> tuple[Equilibrium, ...]:  # fmt: skip
     """All that a search from many starts finds at the value that is looked at closely."""
     if rest.closely is None:
         return ()
     settings = {**tipping.settings, rest.over: rest.closely}
     hold = _held(rest, levels[rest.closely])
     with np.errstate(all="ignore"):
-        found = find(tipping.source, tipping.study.scenario, settings, rest.end, hold)
+        found = find(tipping.source, tipping.study.scenario, settings, rest.end, hold, also=also)
     return tuple(one for one in found.equilibria if one.possible)
 
 

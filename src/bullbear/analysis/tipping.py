@@ -330,7 +330,7 @@ class Tipping:
         share = np.array([np.interp(y, y[at], column) for column in draws.alive(x).T]).T
         alive = verdict.alive.reshape(len(y), len(x)).astype(int)
         return Map(
-            surface, x, y, (self._today(surface.x.name), self._today(surface.y.name)), verdict,
+            surface, x, y, (self.today(surface.x.name), self.today(surface.y.name)), verdict,
             self.boundaries(surface.x, rows, surface.settings, outcome),
             self.boundaries(surface.x, rows, surface.settings, self.later(outcome)), at,
             draws, share, int((np.abs(np.diff(alive, axis=1)).sum(axis=1) > 1).sum()),
@@ -339,7 +339,7 @@ class Tipping:
     def distance(self, shock: Shock) -> Distance:
         """How far a constant, or a stock, has to go."""
         outcome, one = self.study.outcome, pd.DataFrame(index=[0])
-        today = self._today(shock.x.name) if shock.today is None else shock.today
+        today = self.today(shock.x.name) if shock.today is None else shock.today
         now = self.judge(one.assign(**{shock.x.name: today}), shock.settings, outcome)
         return Distance(
             shock, today, bool(now.alive[0]),
@@ -348,7 +348,7 @@ class Tipping:
             self.with_draws(shock.x, one, shock.settings, outcome),
         )  # fmt: skip
 
-    def _today(self, name: str) -> float:
+    def today(self, name: str) -> float:
         """The value of a constant in the scenario."""
         vector = self.model.parameter_vector(self.model.values(self.study.scenario, self.settings))
         (first, *_) = resolve([Setting(name, 0.0)], self.model.system)

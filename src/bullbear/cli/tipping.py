@@ -47,6 +47,10 @@ def run_study(ctx: typer.Context, path: Path, out: Path, *, as_json: bool) -> No
     study = load_tipping(path)
     model = load_model(ctx, study.model)
     tipping = Tipping(model, study)
+    courses = [_follow(tipping, course) for course in study.course]
+    passed = [
+        states for one in courses for states in one.diagram.at(tipping.today(one.course.x.name))
+    ]
     results = Results(
         study, model.hash, study_hash(path),
         [tipping.map(surface) for surface in study.surface],
@@ -54,8 +58,8 @@ def run_study(ctx: typer.Context, path: Path, out: Path, *, as_json: bool) -> No
         [tipping.line(threshold) for threshold in study.threshold],
         len(tipping.draws),
         tipping.kept,
-        [_follow(tipping, course) for course in study.course],
-        late(tipping, study.rest) if study.rest is not None else None,
+        courses,
+        late(tipping, study.rest, passed) if study.rest is not None else None,
     )  # fmt: skip
     report = text(results)
     with staged(out) as folder:
@@ -160,7 +164,7 @@ def _write(results: Results, report: str, folder: Path) -> None:
     import numpy as np
     import pandas as pd
 
-    from bullbear.report.branches import branch_table, draw_branches, fold_table
+    from bullbear.report.branches import branch_table, draw_branches, draw_rest, fold_table
     from bullbear.report.surfaces import draw_surface
 
     def save(rows: pd.DataFrame, name: str) -> None:
@@ -186,4 +190,5 @@ def _write(results: Results, report: str, folder: Path) -> None:
             fold_table(followed.folds).pipe(save, f"{course.name}-folds.csv")
     if results.rested is not None:
         save(results.rested.means.reset_index(), "rest.csv")
+        draw_rest(results.rested, folder / "rest.png", results.drawn)
     (folder / "report.md").write_text(report, encoding="utf-8", newline="\n")

@@ -1,4 +1,7 @@
-"""Branches of equilibria as a picture: solid where they are stable, broken where they are not."""
+"""Branches of equilibria as a picture: solid where they are stable, broken where they are not.
+
+Of those that are not, some are the centre of swings that grow, others an edge between two ends.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bullbear.analysis.branches import Diagram
-    from bullbear.analysis.continuation import Branch
+    from bullbear.analysis.continuation import Branch, Point
     from bullbear.analysis.folds import FoldMap
+    from bullbear.analysis.rest import Rested
 
 MOST_PANELS = 6
+SOLID, DASHED, DOTTED = "-", (0, (4, 2)), (0, (1, 1.5))
+LOOKS = {
+    "stable": (LINE_COLOURS[0], SOLID),
+    "not stable, swings grow": (LINE_COLOURS[0], DOTTED),
+    "not stable, an edge": (LINE_COLOURS[1], DASHED),
+}
 MARKS = {"fold": "s", "hopf": "o", "branch": "D"}
 
 
@@ -79,6 +89,43 @@ def draw_folds(found: FoldMap, path: Path) -> Path:
     return path
 
 
+def draw_rest(found: Rested, path: Path, drawn: str) -> Path:
+    """Draw late means over their constant into a PNG file, with the range of the draws.
+
+    Parameters
+    ----------
+    drawn : where the draws come from, as the caption says it
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter
+
+    rest = found.rest
+    across = min(3, len(rest.variables))
+    down = -(-len(rest.variables) // across)
+    with plain_style():
+        canvas = Figure(figsize=(3.2 * across + 0.6, 1.2 + 2.5 * down), layout="constrained")
+        panels = list(canvas.subplots(down, across, squeeze=False).flat)
+        for place, (axes, name) in enumerate(zip(panels, rest.variables, strict=False)):
+            low, middle, high = found.quantiles[:, :, place]
+            axes.fill_between(rest.values, low, high, color=LINE_COLOURS[0], alpha=0.18,
+                              linewidth=0, label=f"5 to 95 % of {drawn} draws")  # fmt: skip
+            axes.plot(rest.values, middle, color=LINE_COLOURS[0], linestyle=DASHED, linewidth=1.4,
+                      label=f"median of {drawn} draws")  # fmt: skip
+            axes.plot(rest.values, found.means[name], "o-", color=INK, linewidth=1.6,
+                      markersize=3.5, label="model's constants")  # fmt: skip
+            axes.set_title(name)
+            axes.set_xlabel(rest.over)
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+        for unused in panels[len(rest.variables) :]:
+            unused.set_visible(False)
+        handles, labels = panels[0].get_legend_handles_labels()
+        canvas.legend(handles, labels, loc="outside upper left", ncols=3, title=rest.title,
+                      alignment="left",
+                      title_fontproperties={"size": 12.5, "weight": "bold"})  # fmt: skip
+        canvas.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
+    return path
+
+
 def draw_branches(diagram: Diagram, path: Path, states: Sequence[str] | None = None) -> Path:
     """Draw the branches over the constant into a PNG file, one panel per state.
 
@@ -111,12 +158,9 @@ def draw_branches(diagram: Diagram, path: Path, states: Sequence[str] | None = N
 
 def _panel(axes: Axes, diagram: Diagram, place: int) -> None:
     for branch in diagram.branches:
-        for stable, parameters, values in _pieces(branch, place):
-            axes.plot(
-                parameters, values, color=LINE_COLOURS[0 if stable else 1], linewidth=1.8,
-                linestyle="-" if stable else (0, (4, 2)),
-                label="stable" if stable else "not stable",
-            )  # fmt: skip
+        for kind, parameters, values in _pieces(branch, place):
+            colour, style = LOOKS[kind]
+            axes.plot(parameters, values, color=colour, linewidth=1.8, linestyle=style, label=kind)
     for point in diagram.special:
         axes.plot(
             [point.parameter], [point.states[place]], MARKS[point.kind], color=INK,
@@ -125,17 +169,26 @@ def _panel(axes: Axes, diagram: Diagram, place: int) -> None:
     axes.set_xlim(diagram.low, diagram.high)
 
 
-def _pieces(branch: Branch, place: int) -> list[tuple[bool, list[float], list[float]]]:
-    """Runs of points of one stability; each begins where the one before ends."""
-    pieces: list[tuple[bool, list[float], list[float]]] = []
+def _pieces(branch: Branch, place: int) -> list[tuple[str, list[float], list[float]]]:
+    """Runs of points of one kind; each begins where the one before ends."""
+    pieces: list[tuple[str, list[float], list[float]]] = []
     for point in branch.points:
-        value = float(np.asarray(point.states)[place])
-        if not pieces or pieces[-1][0] != point.stability.stable:
+        value, kind = float(np.asarray(point.states)[place]), _kind(point)
+        if not pieces or pieces[-1][0] != kind:
             before = pieces[-1] if pieces else None
-            pieces.append((point.stability.stable, [], []))
+            pieces.append((kind, [], []))
             if before is not None:
                 pieces[-1][1].append(before[1][-1])
                 pieces[-1][2].append(before[2][-1])
         pieces[-1][1].append(point.parameter)
         pieces[-1][2].append(value)
     return pieces
+
+
+def _kind(point: Point) -> str:
+    """How a state of rest is drawn: a growing mode without swings makes it an edge."""
+    if point.stability.stable:
+        return "stable"
+    growing = point.stability.eigenvalues[point.stability.eigenvalues.real > 0]
+    edge = bool((growing.imag == 0).any())
+    return "not stable, an edge" if edge else "not stable, swings grow"

@@ -26,8 +26,8 @@ def draw_surface(
     """Draw a surface into a PNG file.
 
     The colour of a cell is the share of draws that survive, lines of one share above it; the
-    boundary with the model's own constants, undecided cells, the line of folds and today's place
-    are marked.
+    boundary with the model's own constants, undecided cells, the line of folds and the place
+    of the scenario are marked.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def _lines(axes: Axes, found: Map) -> list[tuple[Any, str]]:
 
 
 def _marks(axes: Axes, found: Map, folds: FoldMap | None) -> list[tuple[Any, str]]:
-    """Undecided cells, the line of folds, and today's place."""
+    """Undecided cells, the line of folds, and the place of the scenario."""
     handles: list[tuple[Any, str]] = []
     if found.undecided.any():
         rows, columns = np.nonzero(found.undecided)
@@ -98,5 +98,5 @@ def _marks(axes: Axes, found: Map, folds: FoldMap | None) -> list[tuple[Any, str
     if found.surface.x.low <= x <= found.surface.x.high:
         (place,) = axes.plot([x], [y], "o", color=INK, markerfacecolor="white", markersize=7,
                              clip_on=False, zorder=6)  # fmt: skip
-        handles.append((place, "today"))
+        handles.append((place, "the scenario"))
     return handles

@@ -120,7 +120,7 @@ def _given(results: Results) -> str:
 
 
 def _words(results: Results) -> Iterator[str]:
-    """What was found, the attractors first, then the boundary, then how far today is from it."""
+    """What was found: the attractors, the boundary, how far the scenario is from it, the rest."""
     if results.rested is not None:
         yield from tipping_rest.attractors(results.rested)
     for found in results.maps:
@@ -151,7 +151,7 @@ def _boundary_in_words(found: Map, results: Results) -> str:
     inside = surface.x.low <= x <= surface.x.high and surface.y.low <= y <= surface.y.high
     place = f"{surface.x.name} {number(x)}, {surface.y.name} {number(y)}"
     today = (
-        f" At today's {place} the system "
+        f" Where the scenario stands ({place}) the system "
         f"{'survives' if found.alive[row, column] else 'does not survive'}, and in "
         f"{found.share[row, column]:.0%} of the {results.drawn} draws."
         if inside else ""
@@ -164,10 +164,10 @@ def _boundary_in_words(found: Map, results: Results) -> str:
 
 
 def _distance_in_words(one: Distance, results: Results) -> str:
-    """How far today is from the edge."""
+    """How far the scenario is from the edge."""
     axis = one.shock.x
     now = "survives" if one.survives else "does not survive"
-    begin = f"{one.shock.title}: today it is {number(one.today)}, and the system {now}; "
+    begin = f"{one.shock.title}: at {number(one.today)}, as it is, the system {now}; "
     value = float(one.value.values[0])
     if np.isnan(value):
         return f"{begin}the edge is not known, for a run failed."
@@ -188,7 +188,7 @@ def _distance_in_words(one: Distance, results: Results) -> str:
 
 def _distances(results: Results) -> Iterator[str]:
     yield (
-        f"| how far until the outcome changes | today | edge | at twice the horizon | "
+        f"| how far until the outcome changes | as it is | edge | at twice the horizon | "
         f"{results.drawn} draws: median (90 % band) |"
     )
     yield "|---|---|---|---|---|"

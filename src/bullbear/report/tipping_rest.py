@@ -52,13 +52,14 @@ def _collapsed_in_words(found: Rested) -> str:
 def _state_in_words(one: Equilibrium, shown: Sequence[str]) -> str:
     """A state by the stocks that tell it apart, and how firm it is."""
     values = ", ".join(f"{name} {number(one.states[name])}" for name in shown)
-    judged, leading = one.stability, one.stability.eigenvalues[0]
+    judged = one.stability
+    growing = judged.eigenvalues[judged.eigenvalues.real > 0]
     if judged.half_life is not None:
         return f"{values} (stable, half-life {judged.half_life:.1f} years)"
     if judged.doubling_time is not None:
         way = (
             "not at rest but in swings around this, which double from small ones"
-            if leading.imag else "an edge: what is beside it doubles its gap"
+            if (growing.imag != 0).all() else "an edge: what is beside it doubles its gap"
         )  # fmt: skip
         return f"{values} ({way} in {judged.doubling_time:.1f} years)"
     return f"{values} ({judged.kind})"
@@ -149,18 +150,30 @@ def rest_in_words(found: Rested) -> Iterator[str]:
     """When the late state begins, where it lies, how firm it is, and how long it lasts."""
     rest = found.rest
     if found.began is not None and rest.closely is not None:
-        low, middle, high, here = (_date(v) for v in found.began.iloc[rest.values.index(rest.closely)])
+        low, middle, high, here = (
+            _date(v) for v in found.began.iloc[rest.values.index(rest.closely)]
+        )
         yield (
             f"It begins with {rest.event}: {here} at {rest.over} {number(rest.closely)}, in the "
             f"draws {middle} ({low} to {high})."
         )
-    for name in rest.variables:
-        values = found.means[name]
-        first, last = number(float(values.iloc[0])), number(float(values.iloc[-1]))
-        yield (
-            f"{rest.title}: {name} is {first} at {number(rest.values[0])} and {last} at "
-            f"{number(rest.values[-1])} on average over {rest.start:g} to {rest.end:g}."
+    ends = [
+        (name, found.means[name].iloc[0], found.means[name].iloc[-1]) for name in rest.variables
+    ]
+    told = "; ".join(f"{name} from {number(float(a))} to {number(float(b))}" for name, a, b in ends)
+    yield (
+        f"{rest.title}, from {number(rest.values[0])} to {number(rest.values[-1])}, means over "
+        f"{rest.start:g} to {rest.end:g} go: {told}."
+    )
+    if rest.closely is not None:
+        row = rest.values.index(rest.closely)
+        bands = "; ".join(
+            f"{name} {number(float(found.means[name].iloc[row]))} "
+            f"({number(found.quantiles[0, row, k])} to {number(found.quantiles[2, row, k])})"
+            for k, name in enumerate(rest.variables)
         )
+        place = f"At {rest.over} {number(rest.closely)}"
+        yield f"{place}, with the 5 to 95 % range of the draws: {bands}."
     pairs = [(v, one) for v, one in zip(rest.values, found.resting, strict=True) if one is not None]
     firm = [value for value, one in pairs if one.stability.stable]
     loose = [value for value, one in pairs if one.stability.doubling_time is not None]
@@ -208,6 +221,8 @@ def rest(found: Rested, drawn: str) -> Iterator[str]:
             ranges.insert(0, f"{first} to {last}")
         yield f"| {number(value)} | {' | '.join(means)} | {_judged(found.resting[row])} |"
         yield f"| | {' | '.join(ranges)} | |"
+    yield ""
+    yield f"![{rest.title}](rest.png)"
 
 
 def _date(value: float) -> str:

@@ -16,6 +16,7 @@ EQUATIONS = """\
 {UTF-8}
 side : left, right ~~|
 tank[side] = INTEG(inflow[side] - tank[side] * drain, 10) ~ m ~ |
+pond = INTEG(0 * drain, 7) ~ m ~ |
 inflow[left] = 2 ~ m/Year ~ |
 inflow[right] = 1 ~ m/Year ~ |
 drain = 0.5 ~ 1/Year ~ |
@@ -33,13 +34,18 @@ def model(tmp_path: Path) -> Model:
     return bullbear.load(tmp_path / "tanks.mdl")
 
 
-def test_a_push_takes_its_share_in_one_step(model: Model) -> None:
-    pushed = altered(model, [Push("share lost", ("tank",), 3.0)])
-    plain, run = model.run().results, pushed.run(overrides={"share lost": 0.25}).results
+@pytest.mark.parametrize("share", [0.25, 0.99, 1.0, -3.0])
+def test_a_push_takes_its_share(model: Model, share: float) -> None:
+    """Of a stock without other flows just that; others earn and spend meanwhile."""
+    pushed = altered(model, [Push("share lost", ("pond", "tank"), 3.0)])
+    plain, run = model.run().results, pushed.run(overrides={"share lost": share}).results
+    assert run.loc[3.0, "pond"] == 7
+    assert run.loc[4.0, "pond"] == run.loc[8.0, "pond"] == pytest.approx(7 * (1 - share), abs=1e-12)
     for name in ("tank[left]", "tank[right]"):
-        before, rate = plain.loc[3.0, name], plain.loc[3.125, name] - plain.loc[3.0, name]
-        assert run.loc[3.0, name] == before
-        assert run.loc[3.125, name] == pytest.approx(0.75 * before + rate, rel=1e-12)
+        assert run.loc[3.0, name] == plain.loc[3.0, name]
+        assert run.loc[4.0, name] == pytest.approx(
+            (1 - share) * plain.loc[3.0, name], rel=0.25, abs=2
+        )
     untouched = pushed.run().results
     pd.testing.assert_frame_equal(untouched[plain.columns], plain, rtol=1e-14)
 
@@ -53,10 +59,10 @@ def test_a_held_stock_stays_where_it_is(model: Model) -> None:
 
 
 def test_a_push_and_a_hold_go_together(model: Model) -> None:
-    both = altered(model, [Push("share lost", ("tank",), 3.0)], ["tank"], 4.0)
+    both = altered(model, [Push("share lost", ("tank",), 3.0)], ["tank"], 5.0)
     run = both.run(overrides={"share lost": 1.0}).results
-    assert run.loc[3.125, "tank[left]"] < run.loc[3.0, "tank[left]"] / 5
-    assert run.loc[8.0, "tank[left]"] == run.loc[4.0, "tank[left]"]
+    assert run.loc[4.0, "tank[left]"] < run.loc[3.0, "tank[left]"] / 5
+    assert run.loc[8.0, "tank[left]"] == run.loc[5.0, "tank[left]"]
 
 
 @pytest.mark.parametrize(
