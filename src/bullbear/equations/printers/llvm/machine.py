@@ -20,8 +20,10 @@ from typing import Any
 
 from bullbear.equations.printers.llvm.ir import Shape
 from bullbear.equations.printers.llvm.mathematics import LIBRARY
+from bullbear.equations.printers.llvm.order import scheduled
 
 _HEAD = b"bullbear object code 1\n"
+_ORDER = "order 1"  # to be changed with what `order.scheduled` does
 FOLDER = "BULLBEAR_CACHE"
 """The environment variable that names another cache folder; empty, nothing is kept."""
 
@@ -90,7 +92,8 @@ class Library:
             code = read_object(key)
             if code is None:
                 self.compiled += 1
-                module = llvm.parse_assembly(text)
+                _keep_order()
+                module = llvm.parse_assembly(scheduled(text) if effort else text)
                 code = _target_machine(self.machine, effort).emit_object(module)
                 write_object(key, code)
             self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
@@ -114,6 +117,14 @@ def _target_machine(machine: Machine, effort: int) -> Any:
 
 
 @cache
+def _keep_order() -> None:
+    """LLVM is not to schedule instructions itself: it does not know how few its window holds."""
+    import llvmlite.binding as llvm
+
+    llvm.set_option("bullbear", "-enable-misched=0")
+
+
+@cache
 def _address(name: str) -> int:
     """Where a function of the mathematics library stands, which the code may call."""
     library = ctypes.CDLL(None if os.name == "posix" else "msvcrt")
@@ -134,7 +145,7 @@ def _key(text: str, effort: int, machine: Machine) -> str:
     import llvmlite
     import llvmlite.binding as llvm
 
-    parts = (text, effort, machine, llvmlite.__version__, llvm.llvm_version_info)
+    parts = (_ORDER, text, effort, machine, llvmlite.__version__, llvm.llvm_version_info)
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
 
 

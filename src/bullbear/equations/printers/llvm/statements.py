@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bullbear.equations.printers.llvm import mathematics
 from bullbear.equations.printers.llvm.ir import Body, Truth, Vector
 from bullbear.equations.printers.llvm.lookups import lookup
-from bullbear.equations.printers.llvm.order import in_turns, spread
+from bullbear.equations.printers.llvm.order import depth_first
 from bullbear.equations.program import COMPARISONS, LOGICAL, Node, Program
 
 _RELATIONS = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
@@ -48,8 +48,8 @@ class Statements:
     """Writes statements into a body, each once.
 
     `leaf` gives the value of a leaf; `stored` are statements that stand in memory already.
-    With `inline`, costly functions are written out in
-    turns; it says where exponents of a draw stand prepared.
+    With `inline`, costly functions are written out; it says
+    where exponents of a draw stand prepared.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class Statements:
 
         `then` is called with every statement as soon as it is written.
         """
+        roots = list(roots)
         wanted = [False] * len(self.program.nodes)
         for root in roots:
             wanted[root] = True
@@ -81,40 +82,12 @@ class Statements:
                 for argument in self.program.nodes[index].args:
                     wanted[argument] = True
         inside = [i for i, want in enumerate(wanted) if want and i not in self.stored]
-        for batch in (
-            spread(self.program, inside) if self.inline is not None else [[i] for i in inside]
-        ):
-            self._write_together(batch)
+        if self.inline is not None:
+            inside = depth_first(self.program, inside, roots)
+        for index in inside:
+            self._write(index)
             if then is not None:
-                for index in batch:
-                    then(index)
-
-    def _write_together(self, batch: list[int]) -> None:
-        """Write statements that do not need each other, line by line in turns."""
-        for index in batch:  # what several of them read must stand before all of them
-            for argument in self.program.nodes[index].args:
-                if len(batch) > 1 and argument not in self.stored:
-                    self.value(argument)
-        bases = {i: self.program.nodes[i].args[0] for i in batch if self._is_power(i)}
-        fresh = [base for base in dict.fromkeys(bases.values()) if base not in self._logarithms]
-        self._in_turns(fresh, self._write_logarithm)
-        self._in_turns(batch, self._write)
-
-    def _in_turns(self, statements: Iterable[int], write: Callable[[int], None]) -> None:
-        lines, parts = self.body.lines, []
-        for index in statements:
-            begin = len(lines)
-            write(index)
-            parts.append(lines[begin:])
-            del lines[begin:]
-        lines += in_turns(parts)
-
-    def _is_power(self, index: int) -> bool:
-        return self.inline is not None and self.program.nodes[index].op == "pow"
-
-    def _write_logarithm(self, base: int) -> None:
-        """What all powers of a base have in common."""
-        self._logarithms[base] = mathematics.logarithm_of_size(self.value(base))
+                then(index)
 
     def value(self, index: int) -> Vector:
         """A statement as a number; the truth of a comparison is 1 or 0."""
@@ -178,7 +151,10 @@ class Statements:
         else:
             parts = [place.load(self.body) for place in places]
             exponent = mathematics.Exponent.of_parts(parts)
-        return mathematics.power_of_logarithm(self.value(base), self._logarithms[base], exponent)
+        x = self.value(base)
+        if base not in self._logarithms:  # all powers of a base have it in common
+            self._logarithms[base] = mathematics.logarithm_of_size(x)
+        return mathematics.power_of_logarithm(x, self._logarithms[base], exponent)
 
     def _extreme(self, op: str, node: Node, a: Vector, b: Vector) -> Vector:
         """The smaller or larger one; not a number where one of them is not."""
