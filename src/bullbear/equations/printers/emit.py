@@ -20,12 +20,14 @@ class Dialect:
     """How operations are written: templates over `{0}`, `{1}`, `{2}`.
 
     `twice` are operations whose template names an argument more than once; their arguments must
-    be names.  `logical` writes the truth of a statement as a number.
+    be names.  `logical` writes the truth of a statement as a number.  `one_less_exp`, if any, is
+    for 1 - exp(x), which shows every unit in the last place of an exponential near 1.
     """
 
     templates: Mapping[str, str]
     twice: frozenset[str]
     logical: str
+    one_less_exp: str = ""
 
 
 def source(program: Program, dialect: Dialect, groups: Mapping[str, Sequence[int]]) -> str:
@@ -133,8 +135,19 @@ class _Emitter:
             return f"uniform(c['initial_time'], {node.data})"
         if node.op == "lookup":
             return self.lookup(node, texts)
+        if self.dialect.one_less_exp and self.is_one_less_exp(node):
+            exp = self.program.nodes[node.args[1]]
+            return self.dialect.one_less_exp.format(self.argument(exp, exp.args[0], texts))
         arguments = [self.argument(node, a, texts) for a in node.args]
         return self.dialect.templates[node.op].format(*arguments)
+
+    def is_one_less_exp(self, node: Node) -> bool:
+        nodes = self.program.nodes
+        return (
+            node.op == "sub"
+            and nodes[node.args[0]] == Node("const", (), 1.0)
+            and nodes[node.args[1]].op == "exp"
+        )
 
     def argument(self, user: Node, index: int, texts: Mapping[int, str]) -> str:
         text = texts.get(index) or self.name(index)
