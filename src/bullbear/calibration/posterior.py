@@ -37,11 +37,11 @@ KEPT = 2000  # draws that a posterior has at most
 _WARM = (100, 200, 400)  # steps before the first that counts, in parts
 _THIN = 5  # steps between kept ones
 _CHUNK = 40  # kept steps between two looks at the convergence
-_MOST = 1600  # kept steps at which it ends, converged or not
+_MOST = 2000  # kept steps at which it ends, converged or not
 _FOLLOWED = 16  # walkers of each ensemble whose predictions are worked out
 _REACHES = (0.1, 0.3, 0.6)  # of the steps that leave a normal law as it is
 _WIDER = 1.5  # how far the walkers begin apart, over the law around the best fit
-_LONG = 25  # autocorrelation times that a chain must have for them to be known
+_LONG = 20  # autocorrelation times that a chain must have for them to be known
 _LEVELS = (0.05, 0.5, 0.95)
 
 
