@@ -198,6 +198,43 @@ def scaling(models: list[Model]) -> None:
               f"{bench.per_step(seconds, plan, 1024):.2f} ns")  # fmt: skip
 
 
+def sectors(count: int) -> str:
+    """A model of so many sectors of 8 variables, each of which the one before it feeds."""
+    parts = [
+        f"""stock {i} = INTEG(inflow {i} - outflow {i}, {1 + i % 3}) ~~|
+inflow {i} = base {i} * appetite {i} + outflow {(i or count) - 1} / 9 ~~|
+outflow {i} = stock {i} / (life {i} * (1 + pressure {i})) ~~|
+pressure {i} = MAX(0, stock {i} - 2) / 5 ~~|
+appetite {i} = EXP(-stock {i} / 4) * (1 + pressure {i}) ^ 0.7 ~~|
+base {i} = 0.5 ~~|
+life {i} = {4 + i % 5} ~~|
+share {i} = stock {i} / (1 + stock {(i or count) - 1}) ~~|
+"""
+        for i in range(count)
+    ]
+    bounds = {"INITIAL TIME": 0, "FINAL TIME": 10, "TIME STEP": 0.0625, "SAVEPER": 1}
+    return "".join(
+        ["{UTF-8}\n", *parts, *(f"{name} = {value} ~~|\n" for name, value in bounds.items())]
+    )
+
+
+def scaling_in_variables(folder: Path) -> None:
+    for count in (1, 4, 16, 64, 256):
+        file = folder / f"sectors{count}.mdl"
+        file.write_text(sectors(count), encoding="utf-8")
+        model = bullbear.load(file)
+        draws = pd.DataFrame({
+            f"base {i}": np.random.default_rng(i).uniform(0.3, 0.7, 512) for i in range(count)
+        })  # fmt: skip
+        request = Request(save_at=[10.0], outputs=["stock 0"], events=False, method="euler")
+        plan = make_plan(model, draws, request)
+        runner = LlvmRunner(plan.batch)
+        (seconds,) = bench.in_turns(partial(bench.cpu, partial(runner.run, plan.draws)))
+        found, variables = bench.per_step(seconds, plan, 512), len(model.program.outputs)
+        print(f"{variables} variables: {found:.1f} ns, {found / variables:.3f} ns per variable; "
+              f"compiled in {runner.compile_seconds:.2f} s or read from the cache")  # fmt: skip
+
+
 def peak(rounds: int = 2_000_000) -> float:
     """Multiply-adds of a core in vectors, 2 operations each [operations per second]."""
     machine = host()
@@ -259,6 +296,8 @@ def main() -> None:
     bench.compiling(plan_of(models[-1], 8).batch)
     share_of_peak(models[-1], nanoseconds[-1])
     scaling(models)
+    with tempfile.TemporaryDirectory() as folder:
+        scaling_in_variables(Path(folder))
     bench.single(models[-1])
     threads(models[-1], 4096)
     print(f"({time.perf_counter() - begin:.0f} s)")

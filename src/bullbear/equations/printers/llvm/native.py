@@ -21,8 +21,9 @@ Array = npt.NDArray[np.float64]
 _CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)  # lets go of the interpreter's lock while it runs
 
 
-_ONCE, _OFTEN = 0, 2
-"""How hard LLVM tries: what runs once per draw is rather compiled fast."""
+_ONCE, _OFTEN = 0, 1
+"""How hard LLVM tries: what runs once per draw is rather compiled fast; a second degree for the
+rest gains nothing and takes large programs three times as long."""
 
 
 class Unsupported(Exception):
