@@ -71,6 +71,32 @@ def test_what_a_measurement_would_leave(cli: Callable[..., Any]) -> None:
     assert '"bb" is measured and no input' in cli("sensitivity", "study.toml").err
 
 
+LATE = """
+model = "run_out_long"
+before = [10]
+quantiles = [0.5]
+bull = ["late"]
+bear = ["not late"]
+known = ["late"]
+[[conditions]]
+name = "late"
+tests = [{ variable = "b", at = 0, at_most = 10 }]
+"""
+
+
+def test_draws_that_contradict_the_known_are_left_out(cli: Callable[..., Any]) -> None:
+    """The median of b is 10, and half of its values alone move the run-out time less."""
+    Path("late.toml").write_text(LATE)
+    Path("study.toml").write_text('known = "late.toml"\n' + STUDY)
+    done = cli("sensitivity", "study.toml", "--method", "given-data", "--json")
+    left_out = int(done.json["remarks"][0].split()[0])
+    assert left_out == pytest.approx(16384 / 2, rel=0.05)
+    assert done.json["outputs"]["run-out"]["b"]["s1"] < 0.61
+    refused = cli("sensitivity", "study.toml")
+    assert refused.code == 2
+    assert "use --method given-data" in refused.err
+
+
 def test_too_few_runs_are_called_so(cli: Callable[..., Any]) -> None:
     done = cli("sensitivity", "study.toml", "--n", "64", "--json")
     assert done.json["ok"]

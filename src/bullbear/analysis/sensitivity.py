@@ -10,11 +10,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from bullbear.analysis.columns import Column, Columns, columns
+from bullbear.analysis.columns import Column, Columns, columns, request
 from bullbear.analysis.doubling import NARROW, SHAPLEY, SOBOL, Grown, Stage, grow, sizes
 from bullbear.analysis.evaluation import Evaluation, Journal, question_of
 from bullbear.analysis.information import variance_left
 from bullbear.analysis.local import local
+from bullbear.analysis.outcomes import Outcomes, columns_of, hold, load_outcomes, together
 from bullbear.analysis.screening import elementary_effects, morris_design
 from bullbear.analysis.study import N, Study
 from bullbear.analysis.uncertain import Uncertain, uncertain
@@ -89,7 +90,7 @@ class Result:
 
         Two inputs whose intervals overlap have places in common: neither is before the other.
         """
-        value = np.abs(self.indices[self.judged][:, column])
+        value = self._size(column)
         width = self.indices.get(f"{self.judged}_conf", np.zeros_like(self.indices[self.judged]))
         low, high = value - width[:, column], value + width[:, column]
         found = []
@@ -101,9 +102,14 @@ class Result:
 
     def order(self, column: int) -> list[int]:
         """Inputs by the size of the judged index, largest first; those without one left out."""
-        value = np.abs(self.indices[self.judged][:, column])
-        ranked = np.argsort(-np.nan_to_num(value, nan=-1.0), kind="stable")
+        value = self._size(column)
+        ranked = np.argsort(-np.nan_to_num(value, nan=-np.inf), kind="stable")
         return [int(i) for i in ranked if np.isfinite(value[i])]
+
+    def _size(self, column: int) -> Array:
+        """By how much inputs drive an output: a share below 0 is none, an elasticity is some."""
+        value: Array = self.indices[self.judged][:, column]
+        return np.abs(value) if self.judged == "elasticity" else value
 
 
 @dataclass
@@ -117,10 +123,18 @@ class Task:
     seed: int
     inputs: Uncertain = field(init=False)
     columns: Columns = field(init=False)
+    outcomes: Outcomes | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.inputs = uncertain(self.study, self.model)
         self.columns = columns(self.study, self.model)
+        if self.study.known is not None:
+            if self.method != "given-data":
+                raise UsageError(
+                    f"{self.method} needs all of its design, and the study leaves draws out",
+                    code="known", hint="use --method given-data, or leave out the key known",
+                )  # fmt: skip
+            self.outcomes = load_outcomes(self.study.path.parent / self.study.known)
         if self.inputs.sample is not None and self.method not in ("given-data", "local"):
             raise UsageError(
                 f"{self.method} needs independent inputs, and those of a posterior are correlated",
@@ -136,6 +150,14 @@ class Task:
         if self.method == "given-data" and self.n < FEWEST_DRAWS:
             raise UsageError(f"given-data needs at least {FEWEST_DRAWS} draws, not {self.n}",
                              code="n", hint="for example --n 4096")  # fmt: skip
+
+    @property
+    def asked(self) -> Columns:
+        """What is asked of every run: the outputs, then the tests of what is known."""
+        if self.outcomes is None:
+            return self.columns
+        found = (*self.columns.columns, *columns_of(self.outcomes, self.model))
+        return Columns(found, request(found, self.model, self.study.scenario))
 
     @property
     def most_runs(self) -> int:
@@ -159,7 +181,8 @@ class Task:
     @property
     def question(self) -> str:
         """A short hash of model, study and design."""
-        return question_of(self.model, [self.study.scenario], [self.study.path], self.label)
+        files = [self.study.path, *([] if self.outcomes is None else [self.outcomes.path])]
+        return question_of(self.model, [self.study.scenario], files, self.label)
 
 
 def make_task(
@@ -320,23 +343,32 @@ def _given_data(task: Task, evaluation: Evaluation, journal: Journal, plain: Res
         parts.append(made["values"])
     values = np.concatenate(parts)
     good = np.asarray(np.isfinite(values).all(axis=1))
+    failed, remarks = int((~good).sum()), []
+    if task.outcomes is not None:
+        count = len(task.columns.columns)
+        flags = hold(task.outcomes, values[:, count:])
+        agree = good & together(task.outcomes.known, flags, len(values))
+        remarks.append(f"{int((good & ~agree).sum())} of {len(values)} draws contradict what is "
+                       "known and are left out")  # fmt: skip
+        values, good = values[:, :count], agree
     if good.sum() < FEWEST_DRAWS:
-        raise SimulationError(f"only {int(good.sum())} of {len(good)} runs did not fail",
-                              code="failed-draws", hint="narrow the inputs")  # fmt: skip
+        raise SimulationError(f"only {int(good.sum())} of {len(good)} draws count",
+                              code="failed-draws",
+                              hint="narrow the inputs, or draw more")  # fmt: skip
     begin = clock.perf_counter()
     found = given_data(table[good], values[good], seed=task.seed)
     still = table.max(axis=0) == table.min(axis=0)
     indices = {"s1": found.value, "s1_conf": found.half_width}
-    remarks = [f"{task.inputs.names[i]} has one value in all draws" for i in np.flatnonzero(still)]
-    if not good.all():
-        remarks.append(f"{int((~good).sum())} runs failed and are left out")
+    remarks += [f"{task.inputs.names[i]} has one value in all draws" for i in np.flatnonzero(still)]
+    if failed:
+        remarks.append(f"{failed} runs failed and are left out")
     for array in indices.values():
         array[still] = np.nan
     varies = _varies(values[good])
     for array in indices.values():
         array[:, ~varies] = np.nan
     return replace(
-        plain, indices=indices, n=len(table), runs=len(table), failed=int((~good).sum()),
+        plain, indices=indices, n=len(table), runs=len(table), failed=failed,
         varies=varies, remarks=tuple(remarks), left=_left(task, table[good], values[good]),
         seconds_analysis=clock.perf_counter() - begin,
     )  # fmt: skip

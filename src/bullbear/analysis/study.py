@@ -151,6 +151,11 @@ class Study(Table):
         "inputs, correlated as they may be.",
     )
     inputs: dict[str, Input] = Field(default_factory=dict)
+    known: str | None = Field(
+        None,
+        description="With given-data: a file of outcomes; draws that contradict what it says is "
+        "known are left out.",
+    )
     outputs: list[Output] = Field(default_factory=list)
     measurements: dict[str, Measurement] = Field(
         default_factory=dict,

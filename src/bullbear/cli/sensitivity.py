@@ -144,7 +144,7 @@ def _examine(task: Task, out: Path, resume: bool, cluster: str | None) -> Result
 
     with watched("runs", task.most_runs) as advance:
         evaluation = Evaluation(
-            task.model, task.inputs.names, task.columns, Options(cluster=cluster), advance
+            task.model, task.inputs.names, task.asked, Options(cluster=cluster), advance
         )
         with kept(Journal(out, task.label + evaluation.fingerprint, resume)) as journal:
             found = examine(task, evaluation, journal)

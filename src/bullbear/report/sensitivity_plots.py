@@ -70,6 +70,7 @@ def _tornado(result: Result) -> Figure | None:
         axes.set_title(result.columns[column].label)
         axes.set_xlabel(CALLED[result.judged], fontsize=8)
         axes.axvline(0, color=INK, linewidth=0.7)
+        axes.locator_params(axis="x", nbins=5)
         axes.grid(visible=False, axis="y")
     figure.suptitle(result.study.title, fontweight="bold")
     return figure
