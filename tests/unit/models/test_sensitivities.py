@@ -240,7 +240,9 @@ def test_numerai_agrees_with_the_complex_step_to_the_end(numerai: Model) -> None
 
 def test_the_run_out_of_numerai_moves_as_two_runs_say(numerai: Model) -> None:
     name = "netting factor"
-    found = numerai.sensitivities(["Treasury NMR"], [name], logarithmic=True).events["run-out"]
+    found = numerai.sensitivities(
+        ["Treasury NMR"], [name], logarithmic=True, final_time=2045
+    ).events["run-out"]
     value = numerai.run().results[name].iloc[0]
     times = [
         numerai.run(overrides={name: value * (1 + s)}).events["run-out"] for s in (1e-5, -1e-5)
