@@ -74,7 +74,9 @@ def uncertain(study: Study, model: Model) -> Uncertain:
         If the posterior cannot be read, or belongs to another model.
     """
     if study.posterior is not None:
-        return sampled(study.path.parent / study.posterior, model)
+        from bullbear.analysis.belief import believed  # which needs this module
+
+        return believed(study.path.parent / study.posterior, model)
     priors = _free(model_priors(model), study.scenario, model) if study.priors else {}
     spelled = {key_of(name): name for name in priors}
     places = key_places(study.path.read_text(encoding="utf-8"))

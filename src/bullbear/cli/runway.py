@@ -119,15 +119,16 @@ def groups_of(
 
     The priors of the first scenario are told beside its posterior, where the model has some.
     """
-    from bullbear.analysis.uncertain import Uncertain, model_priors, sampled
+    from bullbear.analysis.belief import believed
+    from bullbear.analysis.uncertain import Uncertain, model_priors
 
     if posterior is not None and model.definition.parameters_path is None:
-        return [(slug, "posterior", sampled(posterior, model)) for slug in slugs]
+        return [(slug, "posterior", believed(posterior, model)) for slug in slugs]
     priors = model_priors(model)
     own = Uncertain(tuple(priors), tuple(priors.values()))
     if posterior is None:
         return [(slug, "priors", own) for slug in slugs]
-    groups = [(slug, "posterior", sampled(posterior, model)) for slug in slugs]
+    groups = [(slug, "posterior", believed(posterior, model)) for slug in slugs]
     return [groups[0], (slugs[0], "priors", own), *groups[1:]]
 
 

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 BELIEFS = {"priors": "over all priors", "posterior": "over the posterior"}
 KNOWN = ", known"
+FITTED = (
+    "Over the posterior the constants of the fit are drawn, as correlated as they are, and those "
+    "that change nothing before the end of its numbers from their priors; all others keep their "
+    "values."
+)
 
 
 def about(prospect: Prospect) -> str:
@@ -96,7 +101,10 @@ def report(
         text += [f"## {about(prospect)}", ""]
         text += [f"- {told}" for told in lines(prospect, before, shares)] + [""]
     text += ["An event that a draw does not show by the end counts as later, not as never. Ranges "
-             "in brackets are 95 % intervals.", "", made, ""]  # fmt: skip
+             "in brackets are 95 % intervals.", ""]  # fmt: skip
+    if any(prospect.belief.startswith("posterior") for prospect in prospects):
+        text += [FITTED, ""]
+    text += [made, ""]
     return "\n".join(text)
 
 
