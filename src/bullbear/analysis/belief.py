@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import qmc
 
 from bullbear.analysis.columns import Column, Columns, request
 from bullbear.analysis.evaluation import Evaluation
@@ -87,8 +86,10 @@ def _among(name: str, names: tuple[str, ...], model: Model) -> bool:
 
 
 def _drawn(priors: list[Prior], count: int) -> Array:
-    """Draws of the priors, shape (draw, input); which one meets which draw of a fit is chance."""
-    sampler = qmc.Sobol(len(priors), scramble=True, rng=np.random.default_rng(0))
-    unit = sampler.random_base2((count - 1).bit_length())[:count]
-    unit = np.random.default_rng(1).permutation(unit)
+    """Independent draws of the priors, shape (draw, input).
+
+    Not of a Sobol sequence, in which neighbours in one input are not random in the others: the
+    rank statistic of given data would take that for an effect.
+    """
+    unit = np.random.default_rng(0).random((count, len(priors)))
     return np.stack([prior.at(unit[:, i]) for i, prior in enumerate(priors)], axis=1)

@@ -73,9 +73,14 @@ def enough(result: Result) -> str:
     wide = sorted({result.columns[i].label for i in range(widths.shape[1])
                    if (widths[:, i] >= 0.05).any()})  # fmt: skip
     some = ", ".join(wide[:NAMED]) + (f" and {len(wide) - NAMED} more" if len(wide) > NAMED else "")
+    remedy = (
+        "Ask for a larger --n."
+        if result.study.posterior is None
+        else ("Draw more from the posterior.")
+    )
     return (
         f"Not enough runs: {len(wide)} of {len(result.columns)} outputs have intervals of ±0.05 "
-        f"or more ({some}). Ask for a larger --n."
+        f"or more ({some}). {remedy}"
     )
 
 

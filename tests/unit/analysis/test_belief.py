@@ -64,8 +64,8 @@ def test_what_acts_after_the_fit_keeps_its_prior(model: Model, tmp_path: Path) -
     assert found.sample is not None
     assert found.sample["spending"].between(2.9, 3.1).all()
     late = found.sample["late spending"]
-    assert late.mean() == pytest.approx(2.5, abs=0.05)
-    assert late.std() == pytest.approx(3 / np.sqrt(12), rel=0.05)
+    assert late.mean() == pytest.approx(2.5, abs=0.15)
+    assert late.std() == pytest.approx(3 / np.sqrt(12), rel=0.1)
     assert abs(np.corrcoef(found.sample.T)[0, 1]) < 0.15
 
 
