@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from bullbear.calibration.backtest import linear_bands
 from bullbear.calibration.fit import Fit
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Array = npt.NDArray[np.float64]
 _ACROSS = 3
+_WRAPPED = 26  # letters of a title's line
 _CLOSE = 0.05  # of its size: a shorter axis is widened
 _BOUND = {"below": "v", "above": "^"}  # a number that the model should stay on one side of
 _BAND, _FIT = LINE_COLOURS[5], LINE_COLOURS[0]
@@ -110,6 +114,8 @@ def _constants(fit: Fit) -> Figure:
     axes.hlines(rows, -1.96, 1.96, color=FAINT, linewidth=5, label="prior spread")
     wide = np.clip(np.nan_to_num(1.96 * around.spread / scale, posinf=4.0), 0, 4)
     axes.hlines(rows, -wide, wide, color=_FIT, linewidth=2, label="Wald 95 %")
+    if fit.profiles:
+        axes.plot([], [], "|", color=LINE_COLOURS[1], markersize=8, label="profile 95 %")
     for row, name, i in zip(rows, names, range(len(names)), strict=True):
         profile = fit.profiles.get(name)
         for end in (profile.lower, profile.upper) if profile else ():
@@ -120,8 +126,9 @@ def _constants(fit: Fit) -> Figure:
                 axes.plot(shift, row, "|", color=LINE_COLOURS[1], markersize=8)
     axes.plot(np.clip(start, -4, 4), rows, "x", color="black", markersize=4, label="before")
     axes.set_yticks(rows, names, fontsize=7)
+    axes.set_ylim(-1, len(names))
     axes.set_xlabel("distance from the fit [spreads of the prior]")
-    axes.legend(fontsize=7, loc="upper right")
+    figure.legend(fontsize=7, loc="outside upper right", ncols=4)
     return figure
 
 
@@ -137,14 +144,28 @@ def _waterfall(fit: Fit) -> Figure:
 
 def _profiles(fit: Fit) -> Figure:
     """The rise of twice the objective along each profile, with its limit."""
+    dates = {seen.prediction.name for seen in fit.outlooks if seen.prediction.event}
     figure, panels = _canvas(len(fit.profiles), across=5, height=1.6)
     for axes, (name, found) in zip(panels, fit.profiles.items(), strict=True):
         for side in (found.below, found.above):
-            rise = 2 * (np.array(side.objectives) - fit.best.objective)
-            axes.plot(side.values, rise, ".-", color=_FIT, markersize=3)
+            rise = np.maximum(2 * (np.array(side.objectives) - fit.best.objective), 0)
+            axes.plot(side.values, rise, ".", color=_FIT, markersize=3)
+            axes.plot(*_between(np.array(side.values), rise), "-", color=_FIT, linewidth=1)
         axes.axhline(RISE, color=LINE_COLOURS[1], linewidth=0.8)
         axes.set_ylim(-0.2, 8)
-        axes.set_title(name if len(name) < 28 else name[:26] + "…", fontsize=7)
+        axes.set_title(fill(name, _WRAPPED), fontsize=7)
         axes.tick_params(labelsize=6)
-        axes.xaxis.set_major_formatter(lambda value, _: short(value))
+        axes.locator_params(axis="x", nbins=5)
+        if name not in dates:
+            axes.xaxis.set_major_formatter(lambda value, _: short(value))
     return figure
+
+
+def _between(values: Array, rise: Array) -> tuple[Array, Array]:
+    """The rise between the points of a profile: its root is drawn on straight lines there, as the
+    ends are found."""
+    if not len(values):
+        return values, rise
+    share = np.linspace(0, len(values) - 1, 20 * len(values))
+    at = np.arange(len(values))
+    return np.interp(share, at, values), np.interp(share, at, np.sqrt(rise)) ** 2
