@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from bullbear.equations.printers.llvm.machine import host
 from bullbear.equations.printers.llvm.module import unknown_operations
 from bullbear.equations.printers.llvm.native import NativeCode, Unsupported
 from bullbear.equations.program import Builder, Node
+from bullbear.models import engines
 from bullbear.models.batch import Block, NumpyRunner
 from bullbear.models.engines import LlvmRunner
 from bullbear.models.model import Model
@@ -151,6 +153,28 @@ def test_methods_have_their_order(tmp_path: Path, method: str, order: int, coars
     assert coarse_end is not None
     observed = np.log2(np.abs(coarse_end - middle) / np.abs(middle - fine))
     np.testing.assert_allclose(observed, order, atol=0.1)
+
+
+def test_fewer_columns_need_no_other_code_and_change_no_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "_codes", OrderedDict())  # as in a fresh process
+    model = load(tmp_path, "events")
+    draws, names = draws_of(model, 9), ["s", "t"]
+
+    def runner(columns: list[str]) -> tuple[LlvmRunner, np.ndarray]:
+        plan = make_plan(model, draws[columns], Request(outputs=names))
+        made = LlvmRunner(plan.batch)
+        return made, made.run(plan.draws).values
+
+    few, alone = runner(["a"])
+    both, _ = runner(["a", "b"])
+    again, late = runner(["b"])
+    assert few.bound.functions["step"] != both.bound.functions["step"]
+    assert again.bound.functions == both.bound.functions
+    numpy = NumpyRunner(again.batch).run(draws[["b"]].to_numpy()).values
+    np.testing.assert_allclose(late, numpy, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(runner(["a"])[1], alone)
 
 
 def test_an_unknown_operation_is_refused_by_name() -> None:
