@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from bullbear.report.numbers import percent, short
@@ -91,27 +92,39 @@ def verdict(result: Result) -> str:
     if not order:
         return "Nothing that is looked at varies."
     column, label = chosen[0], result.columns[chosen[0]].label
-    named = [result.inputs[i] for i in order[:NAMED]]
+    own = list(takewhile(lambda i: _surely(result, i, column), order[:NAMED]))
+    if not own:
+        return f"Of no assumption is it sure that it drives {label}."
+    named = ", ".join(result.inputs[i] for i in own)
     count = {1: "The assumption that decides", 2: "The two assumptions that decide",
-             3: "The three assumptions that decide"}[len(named)]  # fmt: skip
-    told = [f"{count} {label}: {', '.join(named)}.", *_how_sure(result, column)]
-    return " ".join(told)
+             3: "The three assumptions that decide"}[len(own)]  # fmt: skip
+    return " ".join([f"{count} {label}: {named}.", *_how_sure(result, column, own)])
 
 
-def _how_sure(result: Result, column: int) -> Iterator[str]:
-    """Whether others may belong to the first three, and whether these are told apart."""
+def _surely(result: Result, i: int, column: int) -> bool:
+    """Whether an input drives an output at all: its interval lies above 0, where it has one."""
+    widths = result.indices.get(f"{result.judged}_conf")
+    return widths is None or bool(result.indices[result.judged][i, column] > widths[i, column])
+
+
+def _how_sure(result: Result, column: int, own: list[int]) -> Iterator[str]:
+    """Whether others may belong to the first ones, and whether these are told apart."""
     if result.converged is None:
         return
-    order, places = result.order(column), result.places(column)
-    own, others = order[:NAMED], order[NAMED:]
-    rivals = [i for i in others if places[i][0] <= NAMED]
+    places, others = result.places(column), result.order(column)[len(own) :]
+    rivals = [i for i in others if places[i][0] <= len(own)]
     if rivals:
         some = ", ".join(result.inputs[i] for i in rivals[:NAMED])
         more = f" and {len(rivals) - NAMED} more" if len(rivals) > NAMED else ""
         yield f"Not all is sure: the intervals let {some}{more} be among the first {len(own)}."
     elif others:
-        yield "That these are the first is sure: no other interval reaches theirs."
+        these, theirs = ("these are", "theirs") if len(own) > 1 else ("it is", "its own")
+        yield f"That {these} the first is sure: no other interval reaches {theirs}."
+    if len(own) < min(NAMED, len(places)):
+        yield "Of no other assumption is it sure that it matters."
     apart = [result.inputs[i] for i in own if places[i][0] == places[i][1]]
+    if len(own) == 1:
+        return
     if len(apart) == len(own):
         yield "Their order is sure."
     elif apart:

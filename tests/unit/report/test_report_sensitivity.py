@@ -42,6 +42,16 @@ def test_the_first_words_say_what_decides_and_how_sure_that_is(
     assert verdict(result(values, half_width)) == f"The three assumptions that decide end: {words}"
 
 
+def test_what_may_be_nothing_is_not_said_to_decide() -> None:
+    words = verdict(result([0.02, 0.5, 0.0, 0.01, 0.01], 0.05))
+    assert words == (
+        "The assumption that decides end: b. That it is the first is sure: no other interval "
+        "reaches its own. Of no other assumption is it sure that it matters."
+    )
+    nothing = verdict(result([0.02, 0.01, 0.0, 0.01, 0.01], 0.05))
+    assert nothing == "Of no assumption is it sure that it drives end."
+
+
 def test_a_report_begins_with_them_and_ends_with_what_it_is_of() -> None:
     text = report(result([0.1, 0.5, 0.0, 0.3, 0.01], 0.01), [])
     assert text.startswith("# What ends it\n\nThe three assumptions that decide end: b, d, a.")
