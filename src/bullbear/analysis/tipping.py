@@ -23,12 +23,21 @@ import numpy.typing as npt
 import pandas as pd
 
 from bullbear.analysis.altered import Push, altered
-from bullbear.analysis.tipping_file import Axis, Outcome, Shock, Surface, Threshold, TippingFile
+from bullbear.analysis.tipping_file import (
+    Axis,
+    Given,
+    Outcome,
+    Shock,
+    Surface,
+    Threshold,
+    TippingFile,
+)
 from bullbear.analysis.uncertain import sampled
 from bullbear.errors import ModelError
 from bullbear.models.draws import read_priors, sobol_draws
 from bullbear.models.model import Model
 from bullbear.models.overrides import Setting, resolve
+from bullbear.models.plan import output_names
 from bullbear.models.scenarios import find_scenario
 
 Array = npt.NDArray[np.float64]
@@ -36,7 +45,7 @@ Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
 CLOSE = 0.01
 """A boundary is known to this share of its value, or of a tenth of the range near zero."""
-SURPLUS = 8
+SURPLUS = 256
 """So many times the draws are made where some of them do not go with what happened."""
 NEVER, ALWAYS = math.inf, -math.inf
 """No survival in the whole range; survival in all of it."""
@@ -199,28 +208,51 @@ class Tipping:
         scenario = find_scenario(self.model.scenarios, self.study.scenario)
         taken = self._elements([*scenario.levers, *self.study.settings])
         draws = draws[[name for name in map(str, draws) if not self._elements([name]) & taken]]
-        if given is None:
+        if not given:
             return draws, 1.0
-        found = self.model.ensemble(
-            draws, [given.variable], [given.at], scenario=self.study.scenario,
-            overrides=self.settings, final_time=given.at, events=False, statistics=False,
-        )  # fmt: skip
-        assert found.values is not None
-        good = found.values[:, 0, 0] > given.above
+        good = self._known(draws, given)
         if not good.any():
             raise ModelError(
-                f"in none of {len(draws)} draws {given.variable} is above {given.above:g} at "
-                f"{given.at:g}", code="no-draws", hint="ask for less in the table given",
+                f"none of {len(draws)} draws has all that is given: "
+                + "; ".join(f"{one.variable} in {one.at:g}" for one in given),
+                code="no-draws", hint="ask for less under given",
             )  # fmt: skip
         return draws.loc[good].head(count).reset_index(drop=True), float(good.mean())
 
+    def _known(self, draws: pd.DataFrame, given: Sequence[Given]) -> Flags:
+        """Whether draws go with what is known to have happened, (draw,)."""
+        names, times = list({one.variable for one in given}), sorted({one.at for one in given})
+        found = self.model.ensemble(
+            draws, names, times, scenario=self.study.scenario, overrides=self.settings,
+            final_time=times[-1], events=False, statistics=False,
+        )  # fmt: skip
+        assert found.values is not None
+        good = np.ones(len(draws), dtype=bool)
+        for one in given:
+            place = found.names.index(output_names(self.model, one.variable)[0])
+            values = found.values[:, times.index(one.at), place]
+            good &= values > (-math.inf if one.above is None else one.above)
+            good &= values < (math.inf if one.below is None else one.below)
+        return good
+
     def _sample(self, count: int) -> pd.DataFrame:
-        """Draws from the posterior of the study, spread over its rows, or from the priors."""
-        if self.study.posterior is not None:
-            sample = sampled(self.study.path.parent / self.study.posterior, self.source).sample
-            assert sample is not None
-            places = np.linspace(0, len(sample) - 1, min(count, len(sample))).round().astype(int)
-            return sample.iloc[np.random.default_rng(self.study.seed).permutation(places)]
+        """Draws from the posterior of the study, from the priors, or from both side by side."""
+        study = self.study
+        if study.posterior is None:
+            return self._from_priors(count)
+        sample = sampled(study.path.parent / study.posterior, self.source).sample
+        assert sample is not None
+        order = np.random.default_rng(study.seed).permutation(len(sample))
+        rows = sample.iloc[np.resize(order, count) if study.priors else order[:count]]
+        rows = rows.reset_index(drop=True)
+        if not study.priors:
+            return rows
+        others = self._from_priors(count)
+        known = self._elements(list(map(str, rows)))
+        left = [name for name in map(str, others) if not self._elements([name]) & known]
+        return pd.concat([rows, others[left]], axis=1)
+
+    def _from_priors(self, count: int) -> pd.DataFrame:
         path = self.source.definition.parameters_path
         if path is None:
             raise ModelError("the model has no parameter set, so no priors to draw from",

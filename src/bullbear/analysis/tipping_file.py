@@ -42,8 +42,17 @@ class Given(Table):
     """What is known to have happened: draws in which it did not are left out."""
 
     variable: str
-    above: Number
+    above: Number | None = None
+    below: Number | None = None
     at: Number = Field(description="When [time unit].")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Given:
+        if self.above is None and self.below is None:
+            raise ValueError("give above, below or both")
+        if self.above is not None and self.below is not None and self.above >= self.below:
+            raise ValueError("above must be less than below")
+        return self
 
 
 class Axis(Table):
@@ -168,9 +177,12 @@ class TippingFile(Table):
     posterior: str | None = Field(
         None, description="A fit's folder or a file of draws; the priors if left out."
     )
+    priors: bool = Field(
+        False, description="With a posterior: what it leaves out is drawn from the priors."
+    )
     draws: int = Field(32, ge=2, description="How many draws; of priors a power of two.")
     seed: int = 0
-    given: Given | None = Field(None, description="What the draws must have in common.")
+    given: list[Given] = Field([], description="What the draws must have in common.")
     surface: list[Surface] = Field([])
     shock: list[Shock] = Field([])
     threshold: list[Threshold] = Field([])

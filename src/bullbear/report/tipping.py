@@ -11,19 +11,24 @@ from bullbear.analysis.branches import Diagram
 from bullbear.analysis.folds import FoldMap
 from bullbear.analysis.rest import Rested
 from bullbear.analysis.tipping import Boundaries, Distance, Line, Map
-from bullbear.analysis.tipping_file import Axis, Course, TippingFile
+from bullbear.analysis.tipping_file import Axis, Course, Given, TippingFile
 from bullbear.report import tipping_rest
 from bullbear.report.tipping_numbers import band, edge, number, shares
 
-DRAWN = {
-    False: "Draws come from the priors of `calibration/parameters.csv`, each constant apart from "
-    "the others, without a fit to the record: most of them would not have made the history that "
-    "happened, beyond what is said above. They say how little the priors alone pin down, not how "
-    "likely an outcome is.",
-    True: "Draws come from the posterior of a fit to the record: constants that it speaks of vary "
-    "together as the record allows, all others stand at their values, so bands are too narrow "
-    "where those matter.",
-}
+PRIORS = (
+    "Draws come from the priors of `calibration/parameters.csv`, each constant apart from the "
+    "others, without a fit to the record: they know nothing of the history that happened but what "
+    "is said above. They say how little that pins down, not how likely an outcome is."
+)
+POSTERIOR = (
+    "Draws come from the posterior of a fit to the record: constants that it speaks of vary "
+    "together as the record allows. "
+)
+OTHERS_DRAWN = (
+    "All others are drawn from their priors, each apart, so bands are rather too wide: the fit "
+    "would answer to other values of them."
+)
+OTHERS_FIXED = "All others stand at their values, so bands are too narrow where those matter."
 CAVEATS = (
     "A run survives by the one variable named above; the model closes a company by a smooth rule, "
     "and what investors, owners or courts would do is outside it.",
@@ -81,9 +86,16 @@ def text(results: Results) -> str:
     if results.rested is not None:
         parts += [f"## {results.rested.rest.title}", ""]
         parts += [*tipping_rest.rest(results.rested, results.drawn), ""]
-    caveats = (DRAWN[results.study.posterior is not None], *CAVEATS)
+    caveats = (_drawn(results.study), *CAVEATS)
     parts += ["## How to read this", "", *(f"- {caveat}" for caveat in caveats), ""]
     return "\n".join(parts)
+
+
+def _drawn(study: TippingFile) -> str:
+    """Where draws come from, and what that means."""
+    if study.posterior is None:
+        return PRIORS
+    return POSTERIOR + (OTHERS_DRAWN if study.priors else OTHERS_FIXED)
 
 
 def _made(results: Results) -> str:
@@ -108,12 +120,18 @@ def _made(results: Results) -> str:
 def _given(results: Results) -> str:
     """Which draws count."""
     given = results.study.given
-    if given is None:
+    if not given:
         return ""
+    known = ", ".join(f"{one.variable} is {_between(one)} in {one.at:g}" for one in given)
     return (
-        f"; of all draws only those count in which {given.variable} is above "
-        f"{number(given.above)} in {given.at:g}, as it was: {results.kept:.0%}"
+        f"; of all draws only those count that go with the record ({known}), "
+        f"{results.kept:.1%} of them"
     )
+
+
+def _between(known: Given) -> str:
+    told = [] if known.above is None else [f"above {number(known.above)}"]
+    return " and ".join(told + ([] if known.below is None else [f"below {number(known.below)}"]))
 
 
 # -- in words --------------------------------------------------------------------------------------

@@ -268,6 +268,13 @@ def test_draws_can_come_from_a_fit(workspace: Path) -> None:
     assert list(found.draws) == ["speed", "start"]
     assert len(found.draws) == 4
     assert set(found.draws["speed"]) == {5, 6}
+    (workspace / "rows.csv").write_text("start\n0.3\n0.6\n")
+    both = 'draws = 4\nposterior = "../rows.csv"\npriors = true'
+    file.write_text(STUDY.replace("draws = 4", both))
+    found = Tipping(bullbear.load(workspace / "models" / "edge.toml"), load_tipping(file))
+    assert sorted(found.draws["start"]) == [0.3, 0.3, 0.6, 0.6]
+    assert found.draws["speed"].between(4, 8).all()
+    assert found.draws["speed"].nunique() == 4
     file.write_text(STUDY.replace("draws = 4", 'draws = 4\nposterior = "../none.csv"'))
     with pytest.raises(UsageError, match=r"none\.csv"):
         Tipping(bullbear.load(workspace / "models" / "edge.toml"), load_tipping(file))
@@ -315,7 +322,7 @@ def test_late_means_have_their_draws_and_a_state_of_rest(tipping: Tipping) -> No
 def test_draws_that_did_not_make_history_are_left_out(workspace: Path) -> None:
     """Fast ones have risen above 0.8 early, slow ones have not."""
     file = workspace / "analysis" / "edge.toml"
-    given = '[settings]\na = 0.2\n[given]\nvariable = "x"\nabove = 0.8\nat = 1\n[outcome]'
+    given = '[settings]\na = 0.2\n[[given]]\nvariable = "x"\nabove = 0.8\nat = 1\n[outcome]'
     file.write_text(STUDY.replace("[outcome]", given, 1))
     model = bullbear.load(workspace / "models" / "edge.toml")
     found = Tipping(model, load_tipping(file))
@@ -325,7 +332,7 @@ def test_draws_that_did_not_make_history_are_left_out(workspace: Path) -> None:
         run = model.run(overrides={"a": 0.2, "speed": speed}, final_time=1)
         assert run.results["x"].iloc[-1] > 0.8
     file.write_text(STUDY.replace("[outcome]", given.replace("0.8", "1.1"), 1))
-    with pytest.raises(ModelError, match="in none of 32 draws"):
+    with pytest.raises(ModelError, match="none of 1024 draws"):
         Tipping(model, load_tipping(file))
 
 
@@ -339,6 +346,12 @@ def test_draws_that_did_not_make_history_are_left_out(workspace: Path) -> None:
         ("low = 0.1, high = 0.9 }\ncells", "low = 0.9, high = 0.9 }\ncells", ":14:", "empty"),
         ("cells = 10", "celsl = 10", ":15:", "unknown key"),
         ("draws = 4", "draws = 1", ":4:", "draws"),
+        (
+            "[outcome]",
+            '[[given]]\nvariable = "x"\nat = 1\n[outcome]',
+            ":5:",
+            "above, below or both",
+        ),
         ("time = 30\n", "", ":20:", "go together"),
         ('surface = "start-and-edge"', 'surface = "start"', "", "no surface"),
     ],
