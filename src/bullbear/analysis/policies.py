@@ -106,9 +106,8 @@ class Comparison:
     def information(self) -> tuple[Worth, Worth]:
         """What knowing inputs before choosing is worth: in the share of draws in which all
         criteria are satisfied, and in the sum of regrets."""
-        return worth(self.points, self.satisfied.all(axis=2).astype(np.float64)), worth(
-            self.points, -self.burden
-        )
+        enough = np.asarray(self.satisfied.all(axis=2), dtype=np.float64)
+        return worth(self.points, enough), worth(self.points, np.negative(self.burden))
 
     @cached_property
     def flips(self) -> Flip:
