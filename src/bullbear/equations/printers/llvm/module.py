@@ -47,6 +47,8 @@ class Layout:
     watched: tuple[int, ...]
     stocks: tuple[int, ...] = ()
     outputs: tuple[int, ...] = field(init=False)
+    _times: dict[frozenset[int], dict[int, int]] = field(default_factory=dict, init=False)
+    _moved: dict[frozenset[int], frozenset[int]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "outputs", tuple(self.program.outputs.values()))
@@ -82,6 +84,11 @@ class Layout:
 
         `moved` are those that differ between draws.
         """
+        if moved not in self._times:
+            self._times[moved] = self._times_without(moved)
+        return self._times[moved]
+
+    def _times_without(self, moved: frozenset[int]) -> dict[int, int]:
         levels = self.program.levels
         known = [level <= Level.TIME and i not in moved for i, level in enumerate(levels)]
         found = self._frontier(known, self.rates)
@@ -122,7 +129,13 @@ class Layout:
 
     def moved_by(self, places: Iterable[int]) -> frozenset[int]:
         """Statements of a draw or of time that depend on any of the parameters at `places`."""
-        wanted, nodes = set(places), self.program.nodes
+        wanted = frozenset(places)
+        if wanted not in self._moved:
+            self._moved[wanted] = self._moved_by(wanted)
+        return self._moved[wanted]
+
+    def _moved_by(self, wanted: frozenset[int]) -> frozenset[int]:
+        nodes = self.program.nodes
         moved = [False] * len(nodes)
         for index, node in enumerate(nodes):
             moved[index] = (node.op == "param" and node.data in wanted) or any(
