@@ -48,6 +48,17 @@ DOCUMENTS = ("README.md", "models/README.md")
 PICTURE = Path("models/figures/overview.png")
 CLAIMS = Path("calibration/observations/seed_claims.csv")
 MECHANISMS = Path("models/mechanisms.csv")
+REPORTS = Path("analysis/reports")
+STUDIES = (
+    ("How likely is it?", "sensitivity-runway", "- base, "),
+    ("What decides when the treasury runs out?", "sensitivity-runout-known", "The "),
+    ("Where does it settle?", "tipping-2026", "- "),
+    ("Which proposal is robust?", "sensitivity-policies", "- Satisfies"),
+    ("What of the thread's figures holds?", "sensitivity-runway", "Of "),
+    ("Which feedback rules?", "loops", "Among"),
+)
+"""Questions, the kept report that answers each, and how the lines begin that do; of bullets beside
+one scenario all, else the first."""
 SLOW = ("daily",)
 """Parts that take longer than all others together."""
 PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
@@ -96,6 +107,7 @@ class Readme:
             "hinges": self.hinges,
             "loop": lambda: edit_loop(self.root),
             "mechanisms": self.mechanisms,
+            "studies": self.studies,
         }
 
         def part(found: re.Match[str]) -> str:
@@ -109,6 +121,19 @@ class Readme:
             return found[1] + makers[found[2]]() + found[3]
 
         return PART.sub(part, path.read_text(encoding="utf-8"))
+
+    def studies(self) -> str:
+        """The first words of the kept reports, each with its report."""
+        return "\n".join(self._studied(*study) for study in STUDIES)
+
+    def _studied(self, question: str, report: str, begin: str) -> str:
+        path = REPORTS / report / "report.md"
+        lines = (self.root / path).read_text(encoding="utf-8").splitlines()
+        found = [line.removeprefix("- ") for line in lines if line.startswith(begin)]
+        linked = f"- **[{question}]({path.as_posix()})**"
+        if begin.endswith(", "):
+            return "\n".join((linked, *(f"  - {line}" for line in found)))
+        return f"{linked} {found[0]}"
 
     # -- the answer -----------------------------------------------------------------------------
 
