@@ -157,7 +157,7 @@ def test_ctrl_c_leaves_a_record_to_go_on_from(folder: Path) -> None:
     out, record = folder / "out", folder / "out" / ".unfinished.jsonl"
     command = [
         sys.executable, "-m", "bullbear.cli.main", "calibrate", str(folder / "problem.toml"),
-        "--starts", "120", "--threads", "2", "--out", str(out),
+        "--starts", "4000", "--threads", "2", "--out", str(out),
     ]  # fmt: skip
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     for _ in range(600):
@@ -172,7 +172,7 @@ def test_ctrl_c_leaves_a_record_to_go_on_from(folder: Path) -> None:
     assert not (out / "fit.json").exists()
     done = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert json.loads((out / "fit.json").read_text())["starts"] == 120
+    assert json.loads((out / "fit.json").read_text())["starts"] == 4000
     assert not record.exists()
 
 

@@ -35,7 +35,7 @@ def learned(fit: Fit) -> Iterator[str]:
         f"{hits} of {count} searches from all over the bounds came to the same fit within 1 % of "
         f"its misfit; {fit.searches.failed_runs} runs failed on the way."
     )
-    yield from map(_outlook_line, fit.outlooks)
+    yield from (_outlook_line(fit, seen) for seen in fit.outlooks)
     if fit.backtest is not None:
         yield (
             f"Of {fit.backtest.n} numbers that the fit did not see "
@@ -135,9 +135,20 @@ def changes(fit: Fit, count: int = _MOST) -> Iterator[str]:
         yield f"{seen.prediction.name}: {_when(seen, seen.before)} → {_when(seen, seen.value)}"
 
 
-def _outlook_line(seen: Outlook) -> str:
-    text = f"{seen.prediction.name}: {_when(seen, seen.value)}"
-    if seen.se is not None and np.isfinite(seen.se):
+def _outlook_line(fit: Fit, seen: Outlook) -> str:
+    """A prediction with the best interval that there is."""
+    name = seen.prediction.name
+    text = f"{name}: {_when(seen, seen.value)}"
+    profile = fit.profiles.get(name)
+    if fit.posterior is not None:
+        low, middle, high = fit.posterior.draws[name].quantile([0.05, 0.5, 0.95], "nearest")
+        text += f"; in the draws {_when(seen, middle)}, {_when(seen, low)} to {_when(seen, high)}"
+        text += " (5 to 95 %" + (")" if fit.posterior.converged else ", not converged)")
+    if profile is not None:
+        ends = (_when(seen, end) if end is not None else "open" for end in
+                (profile.lower, profile.upper))  # fmt: skip
+        text += f"; profile, 95 %: {' to '.join(ends)}"
+    elif seen.se is not None and np.isfinite(seen.se):
         spread = f"{1.96 * seen.se:.1f}" if seen.prediction.event else short(1.96 * seen.se)
         text += f" ± {spread} (Wald, 95 %)"
     return text + "."
@@ -146,7 +157,8 @@ def _outlook_line(seen: Outlook) -> str:
 def _when(seen: Outlook, value: float | None) -> str:
     if not seen.prediction.event:
         return "unknown" if value is None else short(value)
-    return f"after {seen.horizon:g}" if value is None else f"{value:.1f}"
+    late = value is None or not np.isfinite(value)
+    return f"after {seen.horizon:g}" if late else f"{value:.1f}"
 
 
 def _listed(names: list[str] | tuple[str, ...]) -> str:
