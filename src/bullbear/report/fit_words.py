@@ -128,9 +128,11 @@ def changes(fit: Fit, count: int = _MOST) -> Iterator[str]:
     with np.errstate(invalid="ignore", divide="ignore"):
         shift = np.abs(best - start) / fit.curvature.se
     order = np.argsort(-np.nan_to_num(shift, nan=0.0, posinf=0.0))
-    for i in order[:count]:
-        if start[i] != best[i]:
-            yield f"{fit.objective.space.names[i]}: {short(start[i])} → {short(best[i])}"
+    moved = [i for i in order if short(start[i]) != short(best[i])]
+    if not moved:
+        yield "No constant moved in the digits that are shown."
+    for i in moved[:count]:
+        yield f"{fit.objective.space.names[i]}: {short(start[i])} → {short(best[i])}"
     for seen in fit.outlooks:
         yield f"{seen.prediction.name}: {_when(seen, seen.before)} → {_when(seen, seen.value)}"
 
