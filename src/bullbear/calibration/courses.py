@@ -93,7 +93,7 @@ class Course:
         """The run at values of the constants, shape (point, parameter)."""
         if slopes:
             return self._linear(values)
-        block = self.runner.run(np.ascontiguousarray(values))
+        block = self.runner.run(self._numbered(values))
         found = np.array(self.plan.at_times(block))
         found[block.status != DONE] = np.nan
         return Found(found, None, block.events)
@@ -101,7 +101,7 @@ class Course:
     def _linear(self, values: Array) -> Found:
         points, draws = len(values), len(self._seeds)
         rows = np.hstack([np.repeat(values, draws, axis=0), np.tile(self._seeds, (points, 1))])
-        block = self._twin.run(np.ascontiguousarray(rows))
+        block = self._twin.run(self._numbered(rows))
         shape = (points, draws, -1, 1 + self._together, len(self.outputs))
         table = block.values[:, self.plan.lower].reshape(shape)
         bad = (block.status != DONE).reshape(points, draws).any(axis=1)
@@ -111,3 +111,9 @@ class Course:
         tangents = table[:, :, :, 1:].transpose(0, 2, 4, 1, 3)
         slopes = tangents.reshape(*found.shape, -1)[..., : len(self.names)]
         return Found(found, slopes, block.events.reshape(points, draws, -1)[:, 0])
+
+    def _numbered(self, rows: Array) -> Array:
+        """The draws with their number, where random streams need one: that of a single run."""
+        if self.plan.batch.numbered:
+            rows = np.hstack([rows, np.zeros((len(rows), 1))])
+        return np.ascontiguousarray(rows)

@@ -85,6 +85,25 @@ def test_a_point_that_cannot_be_run_spoils_no_other(tmp_path: Path) -> None:
     assert np.isfinite(found.values[:, 0, 0]).tolist() == [True, False, True]
 
 
+def test_random_numbers_are_those_of_a_single_run(tmp_path: Path) -> None:
+    noisy = MODEL.replace("birth * stock", "birth * stock * RANDOM UNIFORM(0, 2, 7)")
+    (tmp_path / "m.mdl").write_text(noisy)
+    model = load(tmp_path / "m.mdl")
+    request = Request(outputs=("stock",), save_at=(10,), events=False)
+    course = Course(model, ("birth",), np.array([0.2]), request)
+    points = np.array([[0.2], [0.1]])
+    found = course.at(points, slopes=True)
+    assert found.slopes is not None
+    assert found.values == pytest.approx(course.at(points).values, rel=1e-13)
+    for point, value, slope in zip(points[:, 0], found.values, found.slopes, strict=True):
+        ends = [
+            model.run(overrides={"birth": point + step}).results["stock"].iloc[-1]
+            for step in (0.0, 1e-6, -1e-6)
+        ]
+        assert value[0, 0] == pytest.approx(ends[0], rel=1e-12)
+        assert slope[0, 0, 0] == pytest.approx((ends[1] - ends[2]) / 2e-6, rel=1e-6)
+
+
 @pytest.mark.long
 def test_predictions_have_the_slopes_of_single_runs(root: Path) -> None:
     objective = open_problem(root / "calibration" / "problems" / "numerai.toml")
