@@ -167,7 +167,9 @@ def ranks(batches: Batches, points: Array) -> Ranks:
     names = objective.space.names
     values = objective.space.from_fit(points)
     predicted, by_value = batches.slopes(values)
-    slope = objective.terms(predicted).slope[..., None]
+    # a scale that is still to be found changes no rank
+    known = np.where(np.isnan(objective.scales), 1.0, objective.scales)
+    slope = objective.terms(predicted, known).slope[..., None]
     with np.errstate(invalid="ignore"):
         tables = (slope * by_value * objective.space.slopes(values)[:, None])[:, objective.fitted]
     found = [
@@ -177,7 +179,7 @@ def ranks(batches: Batches, points: Array) -> Ranks:
     ]
     if not found:
         return Ranks((), len(names), len(points), ())
-    known = [len(names) - len(null_space(data)) for data in found]
-    best = found[int(np.argmax(known))]
+    counts = [len(names) - len(null_space(data)) for data in found]
+    best = found[int(np.argmax(counts))]
     blind = tuple(Direction(0.0, _named(row, names)) for row in null_space(best))
-    return Ranks(tuple(known), len(names), len(points) - len(found), blind)
+    return Ranks(tuple(counts), len(names), len(points) - len(found), blind)

@@ -62,7 +62,7 @@ class Searches:
     def hits(self) -> int:
         """Searches whose misfit above a perfect fit is within 1 % of the best one's."""
         allowed = max(SAME, SAME * (self.best.objective - self.saturated))
-        return sum(search.objective <= self.best.objective + allowed for search in self.all)
+        return sum(bool(s.objective <= self.best.objective + allowed) for s in self.all)
 
     @property
     def evaluations(self) -> int:

@@ -109,6 +109,8 @@ def test_only_the_difference_of_two_rates_is_told(two: Two) -> None:
     assert found.rank == 1
     assert len(found.blind) == 1
     assert set(found.blind[0].weights) == {"birth rate", "death rate"}
+    objective.scales = np.full(len(objective.scales), np.nan)  # as before free ones are found
+    assert ranks(Batches(objective), start_points(objective, 8, 0)) == found
 
 
 def test_a_prior_tells_what_the_numbers_do_not(two: Two) -> None:
