@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,11 @@ ROOT = Path(__file__).resolve().parent.parent
 # every run, so a failure can be met again.
 settings.register_profile("bullbear", deadline=None, derandomize=True)
 settings.load_profile("bullbear")
+
+# A shell that starts a job in its background has it ignore Ctrl-C, and so would every command that
+# the tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
