@@ -13,6 +13,7 @@ import time as clock
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,20 +90,26 @@ def sample(
     objective = batches.objective
     alone = Batches(objective, 1)  # each ensemble stays on its own thread
     law = _Law.around(objective, best, around)
+    stop = Event()
     ensembles = [
-        _Ensemble(alone, law, np.random.default_rng([seed, number])) for number in range(ENSEMBLES)
+        _Ensemble(alone, law, np.random.default_rng([seed, number]), stop)
+        for number in range(ENSEMBLES)
     ]
     done = 0
     progress("posterior", 0, most)
     with ThreadPoolExecutor(batches.threads) as pool:
-        list(pool.map(_Ensemble.warm_up, ensembles))
-        while done < most:
-            part = min(_CHUNK, most - done)
-            list(pool.map(_Ensemble.go_on, ensembles, [part] * len(ensembles)))
-            done += part
-            progress("posterior", done, most)
-            if _settled(_chains(ensembles)):
-                break
+        try:
+            list(pool.map(_Ensemble.warm_up, ensembles))
+            while done < most:
+                part = min(_CHUNK, most - done)
+                list(pool.map(_Ensemble.go_on, ensembles, [part] * len(ensembles)))
+                done += part
+                progress("posterior", done, most)
+                if _settled(_chains(ensembles)):
+                    break
+        except BaseException:
+            stop.set()  # nobody waits for what the walkers are in the middle of
+            raise
     return _gathered(batches, ensembles, begin)
 
 
@@ -148,8 +155,8 @@ class _Law:
 class _Ensemble:
     """Walkers that help each other along, and know of no others."""
 
-    def __init__(self, batches: Batches, law: _Law, rng: np.random.Generator) -> None:
-        self.batches, self.rng = batches, rng
+    def __init__(self, batches: Batches, law: _Law, rng: np.random.Generator, stop: Event) -> None:
+        self.batches, self.rng, self.stop = batches, rng, stop
         self.size = len(law.centre)
         self.walkers = max(128, 2 * (self.size + 1))
         self.sampler = self._sampler(law)
@@ -178,10 +185,15 @@ class _Ensemble:
             (emcee.moves.StretchMove(), 0.1),
         ]
         sampler = emcee.EnsembleSampler(
-            self.walkers, self.size, self.batches.log_posterior, vectorize=True, moves=moves
+            self.walkers, self.size, self._density, vectorize=True, moves=moves
         )
         sampler.random_state = np.random.RandomState(self.rng.integers(2**31)).get_state()
         return sampler
+
+    def _density(self, points: Array) -> Array:
+        if self.stop.is_set():
+            raise InterruptedError
+        return self.batches.log_posterior(points)
 
     def warm_up(self) -> None:
         """Forget the beginning, and learn the law of the walkers bit by bit."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import copy
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from bullbear.calibration.diagnostics import effective_draws, split_rhat
 from bullbear.calibration.influence import DOUBLED, LEFT_OUT, influence
 from bullbear.calibration.journal import Journal
 from bullbear.calibration.objective import Objective, open_problem
+from bullbear.calibration.posterior import sample
 from bullbear.calibration.predictions import foretell, read_predictions
 from bullbear.calibration.prior_check import prior_points
 from bullbear.calibration.search import descend, race, search, start_points
@@ -172,6 +176,20 @@ def only(objective: Objective, series: str) -> Objective:
     other = copy.copy(objective)
     other.fitted = np.array([t.series == series for t in objective.targets])
     return other
+
+
+def test_an_interrupted_posterior_stops_at_once(two: Two) -> None:
+    objective = two('prior = "lognormal(0.2, 0.1)"')
+    best = objective.at(descend(objective, np.log([0.2, 0.1])).end, slopes=True)
+    begun = []
+
+    def begin(_phase: str, _done: int, _of: int) -> None:
+        begun.append(time.perf_counter())
+        threading.Timer(0.3, _thread.interrupt_main).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        sample(Batches(objective, 2), best, curvature(objective, best), 0, begin)
+    assert time.perf_counter() - begun[0] < 5
 
 
 def test_a_journal_gives_back_what_was_kept(tmp_path: Path) -> None:
