@@ -326,11 +326,14 @@ def _refuse_discrete(model: Model) -> None:
         refuse_discrete(model.program)
     except UsageError as fault:
         what = fault.message.removeprefix("a continuous solver cannot carry ")
+        hint = (
+            "`bullbear run` and `bullbear loops` work; SMOOTH or DELAY3 in its place has equilibria"
+        )
+        if "random functions" in what:
+            hint = "`bullbear run` works; with means in place of chance there are equilibria"
         raise ModelError(
-            f"equilibria of rates are not defined with {what}", code="discrete-state",
-            hint="`bullbear run` and `bullbear loops` work; SMOOTH or DELAY3 in its place has "
-            "equilibria",
-        ) from None  # fmt: skip
+            f"equilibria of rates are not defined with {what}", code="discrete-state", hint=hint
+        ) from None
 
 
 def _to_the_horizon(model: Model, grid: Grid) -> Grid:

@@ -35,14 +35,14 @@ def uniform(seed: int, draw: int, stream: int, step: int) -> float:
 
 
 def uniform_array(
-    seed: int, draws: npt.NDArray[np.uint64], stream: int, step: int
+    seed: int, draws: npt.NDArray[np.uint64], stream: int, steps: npt.NDArray[np.uint64]
 ) -> npt.NDArray[np.float64]:
-    """`uniform` for many draws at once, shape (draw,)."""
+    """`uniform` for many draws at one step, shape (draw,), or one draw at many, shape (step,)."""
     one = np.uint64(1)
     golden, first, second = (np.uint64(c) for c in (GOLDEN, FIRST, SECOND))
     z = np.full(np.shape(draws), stream, dtype=np.uint64)
     with np.errstate(over="ignore"):
-        for counter in (np.uint64(seed), draws, np.uint64(step)):
+        for counter in (np.uint64(seed), draws, steps):
             z = z + golden * (counter + one)
             z = (z ^ (z >> np.uint64(30))) * first
             z = (z ^ (z >> np.uint64(27))) * second
@@ -67,13 +67,14 @@ def scalar_source(controls: Mapping[str, float]) -> Callable[[float, int], float
     return at
 
 
-def array_source(controls: Mapping[str, Any]) -> Callable[[float, int], npt.NDArray[np.float64]]:
-    """As `scalar_source`, for an array of draws in `controls["draw"]`."""
+def array_source(controls: Mapping[str, Any]) -> Callable[[Any, int], npt.NDArray[np.float64]]:
+    """As `scalar_source`, for an array of draws in `controls["draw"]`, or for an array of times."""
     seed = int(controls.get("seed", 0))
     draws = np.asarray(controls.get("draw", 0)).astype(np.uint64)
     initial, dt = float(controls["initial_time"]), float(controls["time_step"])
 
-    def at(held: float, stream: int) -> npt.NDArray[np.float64]:
-        return uniform_array(seed, draws, stream, round((float(held) - initial) / dt))
+    def at(held: Any, stream: int) -> npt.NDArray[np.float64]:
+        steps = np.rint((np.asarray(held) - initial) / dt).astype(np.uint64)
+        return uniform_array(seed, draws, stream, steps)
 
     return at

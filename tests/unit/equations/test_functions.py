@@ -220,7 +220,7 @@ def test_a_stream_depends_on_its_own_variable_only(simulated):
 
 def test_random_numbers_are_the_same_in_every_form():
     draws = np.arange(5, dtype=np.uint64)
-    found = uniform_array(3, draws, 12345, 77)
+    found = uniform_array(3, draws, 12345, np.array(77, dtype=np.uint64))
     assert found.tolist() == [uniform(3, int(d), 12345, 77) for d in draws]
     assert len(set(found.tolist())) == 5
     assert found.min() > 0

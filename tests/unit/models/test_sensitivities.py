@@ -103,6 +103,29 @@ def test_every_kind_of_state_agrees_with_differences(write: Write, method: str) 
         assert error.max() < 3e-8, name
 
 
+@pytest.mark.parametrize("method", ["euler", "rk4"])
+def test_chance_stays_as_it_is_while_constants_vary(write: Write, method: str) -> None:
+    model = write(
+        "x = INTEG(gain, 1) ~ Unit ~ |\n"
+        "gain = k * x * RANDOM NORMAL(-1, 1, 0, spread, 3) ~ Unit/Year ~ |\n"
+        "k = 0.7 ~ 1/Year ~ |\nspread = 0.3 ~ Dmnl ~ |\n"
+    )
+    found = model.sensitivities(["x", "gain"], ["k", "spread"], method=method)
+    for column, name in enumerate(found.parameters):
+        expected = differences(model, ["x", "gain"], name, method)
+        np.testing.assert_allclose(found.derivatives[:, :, column], expected, atol=1e-8)
+    backward = model.gradient(["x"], _last, method=method)
+    assert backward.derivatives[backward.parameters.index("k")] == pytest.approx(
+        found.derivatives[-1, 0, 0], rel=1e-12
+    )
+
+
+def _last(values: np.ndarray) -> tuple[float, np.ndarray]:
+    weights = np.zeros_like(values)
+    weights[-1, 0] = 1
+    return float(values[-1, 0]), weights
+
+
 def test_every_kind_of_state_agrees_with_the_complex_step(write: Write) -> None:
     model = write(MEMORIES.replace("MODULO(Time, 1) < 0.25", "SIN(3*Time) > 0"))
     outputs = ["x", "outflow", "total"]
