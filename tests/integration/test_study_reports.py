@@ -13,10 +13,10 @@ import bullbear
 from bullbear.analysis import claims, outcomes
 from bullbear.analysis.boxes import Draws
 from bullbear.analysis.policies import Contest
-from bullbear.analysis.policies_file import load_policies
+from bullbear.analysis.policies_file import Policies
 from bullbear.analysis.runway import Question
 from bullbear.analysis.sensitivity import make_task
-from bullbear.analysis.study import load_study
+from bullbear.analysis.study import Study
 from bullbear.cli.runway import groups_of
 from bullbear.models.model import Model
 from bullbear.report.sensitivity import mark
@@ -44,16 +44,16 @@ def question(command: str, model: Model) -> str:
     if asked.command == "runway":
         posterior = None if asked.posterior is None else ANALYSIS.parent / asked.posterior
         groups = groups_of(model, asked.scenario or ["base"], posterior)
-        files = (outcomes.load_outcomes(ANALYSIS / outcomes.FILE),
-                 claims.load_claims(ANALYSIS / claims.FILE))  # fmt: skip
+        files = (outcomes.Outcomes.read(ANALYSIS / outcomes.FILE),
+                 claims.Claims.read(ANALYSIS / claims.FILE))  # fmt: skip
         return Question(model, *files).key(groups, asked.draws, 0)
     if asked.command == "policies":
-        file = load_policies(ANALYSIS / "policies.toml")
+        file = Policies.read(ANALYSIS / "policies.toml")
         return Contest(file, model, asked.draws, None).question
     path = ANALYSIS / f"{asked.study}.toml"
     if not path.is_file():
         path = ANALYSIS / f"sensitivity-{asked.study}.toml"
-    study = load_study(path)
+    study = Study.read(path)
     if (asked.method or study.method.name) == "discovery":
         return Draws(study, model, asked.n, None).question
     return make_task(study, model, asked.method, asked.n).question
@@ -78,11 +78,11 @@ def test_every_kept_report_is_listed() -> None:
 
 def test_another_question_has_another_hash(model: Model, tmp_path: Path) -> None:
     path = ANALYSIS / "sensitivity-price.toml"
-    plain = make_task(load_study(path), model).question
-    assert make_task(load_study(path), model, None, 128).question != plain
-    assert make_task(load_study(path), model, None, None, 9).question != plain
+    plain = make_task(Study.read(path), model).question
+    assert make_task(Study.read(path), model, None, 128).question != plain
+    assert make_task(Study.read(path), model, None, None, 9).question != plain
     copy = tmp_path / "copy.toml"
     copy.write_text("# said otherwise\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
-    assert make_task(load_study(copy), model).question == plain
+    assert make_task(Study.read(copy), model).question == plain
     copy.write_text(path.read_text(encoding="utf-8").replace("2036", "2037"), encoding="utf-8")
-    assert make_task(load_study(copy), model).question != plain
+    assert make_task(Study.read(copy), model).question != plain

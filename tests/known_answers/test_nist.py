@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bullbear.calibration.objective import Objective
-from bullbear.calibration.problem import ProblemFile, read_problem
+from bullbear.calibration.problem import ProblemFile
 from bullbear.calibration.search import POLISHED, descend
 from bullbear.models.model import load
 
@@ -50,10 +50,8 @@ STARTS = [("boxbod", (1, 1)), ("boxbod", (100, 0.75)), ("misra1a", (500, 1e-4)),
 
 
 def problem(root: Path, name: str, **changes: object) -> ProblemFile:
-    found = read_problem(root / "calibration" / "problems" / "teaching" / f"{name}.toml")
-    changed = found.model_copy(update=changes)
-    changed._path = found.path
-    return changed
+    found = ProblemFile.read(root / "calibration" / "problems" / "teaching" / f"{name}.toml")
+    return found.model_copy(update=changes)
 
 
 def ready(found: ProblemFile) -> Objective:

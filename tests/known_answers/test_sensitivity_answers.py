@@ -10,7 +10,7 @@ import pytest
 
 from bullbear.analysis.evaluation import Evaluation, Journal
 from bullbear.analysis.sensitivity import Result, examine, make_task
-from bullbear.analysis.study import load_study
+from bullbear.analysis.study import Study
 from bullbear.models.model import load
 
 MODELS = Path(__file__).parent / "models"
@@ -50,7 +50,7 @@ def done(tmp_path: Path) -> Done:
     def call(text: str, method: str, n: int | None = None) -> Result:
         file = tmp_path / "study.toml"
         file.write_text(text.replace("MODELS", MODELS.as_posix()))
-        study = load_study(file)
+        study = Study.read(file)
         model = load(study.model_argument)
         task = make_task(study, model, method, n)
         evaluation = Evaluation(model, task.inputs.names, task.columns)

@@ -12,7 +12,7 @@ from scipy.stats import binom
 from bullbear.analysis.columns import Columns, request
 from bullbear.analysis.discovery import Box, Discovery, Flags, Quality, discover, quality
 from bullbear.analysis.evaluation import Evaluation, Journal, question_of
-from bullbear.analysis.outcomes import Outcomes, columns_of, hold, load_outcomes, together
+from bullbear.analysis.outcomes import Outcomes, columns_of, hold, together
 from bullbear.analysis.runway import PIECE, Share, classes, sample
 from bullbear.analysis.study import Case, N, Study
 from bullbear.analysis.uncertain import uncertain
@@ -84,7 +84,7 @@ class Draws:
         self.study, self.model, self.case = study, model, study.discovery
         self.seed = study.method.seed if seed is None else seed
         self.inputs = uncertain(study, model)
-        self.outcomes = load_outcomes(study.outcomes_path)
+        self.outcomes = Outcomes.read(study.outcomes_path)
         _check_case(self.case.case, self.outcomes)
         self.table = sample(self.inputs, n or own or N["discovery"], self.seed)
         found = columns_of(self.outcomes, model)

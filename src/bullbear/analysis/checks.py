@@ -13,7 +13,6 @@ from bullbear.analysis.checks_file import (
     FILE,
     Check,
     ChecksFile,
-    load_checks,
 )
 from bullbear.analysis.conservation import Conserved, conserved, departure, leaks
 from bullbear.analysis.courses import Course, Courses
@@ -71,7 +70,7 @@ def behaviour(model: Model, path: Path | None = None) -> Behaviour:
     if path is None:
         return Behaviour(faults, 0, 0, totals)
     try:
-        content = load_checks(path)
+        content = ChecksFile.read(path)
     except ModelError as fault:
         return Behaviour([*faults, *findings_of(fault)], 0, 0, totals)
     if content.model not in (None, model.name):

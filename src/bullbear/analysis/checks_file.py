@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from bullbear.models.definition import Number, Table
-from bullbear.models.toml_file import read_toml
+from bullbear.models.definition import File, Number, Table
 
 FILE = "checks.toml"
 SCHEMA = "checks.schema.json"
@@ -89,27 +86,10 @@ class Check(Table):
         return [self.scenario] if isinstance(self.scenario, str) else self.scenario
 
 
-class ChecksFile(Table):
+class ChecksFile(File):
     """The content of `analysis/checks.toml`."""
 
     model: str | None = Field(
         None, description="The model that the checks are about; that of the workspace if left out."
     )
     check: list[Check] = Field(default_factory=list)
-
-
-def load_checks(path: Path) -> ChecksFile:
-    """Read a file of checks.
-
-    Raises
-    ------
-    ModelError
-        With file, line and column of every key that is unknown, missing or of a wrong value.
-    """
-    return read_toml(path, ChecksFile)
-
-
-def schema_text() -> str:
-    """The JSON schema of the file, as it is published beside it."""
-    content = ChecksFile.model_json_schema()
-    return json.dumps(content, indent=2) + "\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,15 +11,15 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
 from bullbear.analysis.columns import Column, of_output
 from bullbear.analysis.outcomes import Test, column_of, holds
 from bullbear.analysis.study import Output
 from bullbear.errors import BullbearError, Finding, ModelError, Where
-from bullbear.models.definition import Number, Table
+from bullbear.models.definition import File, Number, Table
 from bullbear.models.model import Model
-from bullbear.models.toml_file import faults, key_places, place_of, read_toml
+from bullbear.models.toml_file import faults, key_places, place_of
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -76,7 +75,7 @@ class Claim(One):
         return np.asarray((values >= low) & (values <= high))
 
 
-class Claims(Table):
+class Claims(File):
     """The content of `analysis/claims.toml`; paths in it are relative to that file."""
 
     model: str = Field(description="The model that the file is about.")
@@ -84,13 +83,6 @@ class Claims(Table):
     source: str = Field(description="Its address.")
     said: date = Field(alias="date", description="The day of the first post.")
     claims: list[Claim] = Field(min_length=1)
-
-    _path: Path = PrivateAttr(default=Path())
-
-    @property
-    def path(self) -> Path:
-        """The file that this was read from."""
-        return self._path
 
 
 @dataclass(frozen=True)
@@ -122,24 +114,6 @@ class Answer:
     median: float
     upper: float
     verdict: str
-
-
-def load_claims(path: Path) -> Claims:
-    """Read a file of claims.
-
-    Raises
-    ------
-    ModelError
-        With file, line and column of every key that is unknown, missing or of a wrong value.
-    """
-    found = read_toml(path, Claims)
-    found._path = path
-    return found
-
-
-def schema_text() -> str:
-    """The JSON schema of the file, as it is published beside it."""
-    return json.dumps(Claims.model_json_schema(), indent=2) + "\n"
 
 
 def columns_of(claims: Claims, model: Model) -> tuple[Column, ...]:

@@ -23,7 +23,7 @@ from bullbear.analysis.loops import (
     find,
     polarity,
 )
-from bullbear.analysis.named_loops import Found, NamedLoop, find_named, load_loops
+from bullbear.analysis.named_loops import Found, LoopsFile, NamedLoop, find_named
 from bullbear.errors import UsageError
 from bullbear.models.model import Model
 
@@ -108,7 +108,7 @@ def examine(
         raise UsageError("the run has too few steps for scores of loops", code="final-time",
                          hint="let it go on for at least two time steps")  # fmt: skip
     feedback = find(links, course, length)
-    wanted = find_named(links, load_loops(named), named) if named is not None else []
+    wanted = find_named(links, LoopsFile.read(named)) if named is not None else []
     listed: Sequence[Found | Loop] = wanted or feedback.loops
     scores = loop_scores(links, course, [path for loop in listed for path in _paths(loop)])
     if wanted:

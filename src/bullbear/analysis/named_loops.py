@@ -13,8 +13,8 @@ from pydantic import Field
 from bullbear.analysis.links import Links
 from bullbear.equations.names import canonical, split_element
 from bullbear.errors import Finding, ModelError, did_you_mean
-from bullbear.models.definition import Table
-from bullbear.models.toml_file import faults, key_places, place_of, read_toml
+from bullbear.models.definition import File, Table
+from bullbear.models.toml_file import faults, key_places, place_of
 
 FILE = "loops.toml"
 
@@ -35,7 +35,7 @@ class NamedLoop(Table):
     )
 
 
-class LoopsFile(Table):
+class LoopsFile(File):
     """The content of `analysis/loops.toml`."""
 
     model: str = Field(description="The model whose loops these are.")
@@ -50,18 +50,7 @@ class Found:
     paths: tuple[tuple[str, ...], ...]
 
 
-def load_loops(path: Path) -> LoopsFile:
-    """Read a file of loops.
-
-    Raises
-    ------
-    ModelError
-        With file, line and column of every key that is unknown, missing or of a wrong value.
-    """
-    return read_toml(path, LoopsFile)
-
-
-def find_named(links: Links, file: LoopsFile, path: Path) -> list[Found]:
+def find_named(links: Links, file: LoopsFile) -> list[Found]:
     """The cycles of every named loop.
 
     Raises
@@ -69,10 +58,10 @@ def find_named(links: Links, file: LoopsFile, path: Path) -> list[Found]:
     ModelError
         Naming every variable that does not exist and every link that is missing, with its place.
     """
-    places = key_places(path.read_text(encoding="utf-8"))
+    places = key_places(file.path.read_text(encoding="utf-8"))
     found, wrong = [], []
     for number, loop in enumerate(file.loop):
-        where = place_of(path, places, ("loop", number, "path"))
+        where = place_of(file.path, places, ("loop", number, "path"))
         try:
             found.append(Found(loop, tuple(paths(links, loop.path))))
         except ModelError as fault:

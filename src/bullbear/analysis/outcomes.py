@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
 from bullbear.analysis.columns import Column, span
 from bullbear.errors import BullbearError, Finding, ModelError, did_you_mean
-from bullbear.models.definition import Number, Table
+from bullbear.models.definition import File, Number, Table
 from bullbear.models.model import Model
 from bullbear.models.plan import output_names
-from bullbear.models.toml_file import faults, key_places, place_of, read_toml
+from bullbear.models.toml_file import faults, key_places, place_of
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -59,7 +57,7 @@ class Condition(Table):
     tests: list[Test] = Field(min_length=1)
 
 
-class Outcomes(Table):
+class Outcomes(File):
     """The content of `analysis/outcomes.toml`."""
 
     model: str = Field(description="The model that the file is about.")
@@ -82,13 +80,6 @@ class Outcomes(Table):
         "that agree with them.",
     )
 
-    _path: Path = PrivateAttr(default=Path())
-
-    @property
-    def path(self) -> Path:
-        """The file that this was read from."""
-        return self._path
-
     @model_validator(mode="after")
     def _named_conditions(self) -> Outcomes:
         names = [condition.name for condition in self.conditions]
@@ -98,24 +89,6 @@ class Outcomes(Table):
                     hint = did_you_mean(name.removeprefix(_NOT), names)
                     raise ValueError(f'{key} names no condition "{name}"; {hint}'.rstrip("; "))
         return self
-
-
-def load_outcomes(path: Path) -> Outcomes:
-    """Read a file of outcomes.
-
-    Raises
-    ------
-    ModelError
-        With file, line and column of every key that is unknown, missing or of a wrong value.
-    """
-    found = read_toml(path, Outcomes)
-    found._path = path
-    return found
-
-
-def schema_text() -> str:
-    """The JSON schema of the file, as it is published beside it."""
-    return json.dumps(Outcomes.model_json_schema(), indent=2) + "\n"
 
 
 def columns_of(outcomes: Outcomes, model: Model) -> tuple[Column, ...]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from bullbear.analysis.columns import Columns, columns
 from bullbear.analysis.evaluation import Evaluation, Journal, question_of
 from bullbear.analysis.information import Worth, worth
-from bullbear.analysis.outcomes import Outcomes, columns_of, hold, load_outcomes, together
+from bullbear.analysis.outcomes import Outcomes, columns_of, hold, together
 from bullbear.analysis.policies_file import Policies
 from bullbear.analysis.runway import PIECE
 from bullbear.analysis.study import Method, Study
@@ -170,7 +170,7 @@ class Contest:
         self.columns = _placed(file, columns, study, model)
         self.outcomes: Outcomes | None = None
         if file.outcomes is not None:
-            self.outcomes = load_outcomes(file.path.parent / file.outcomes)
+            self.outcomes = Outcomes.read(file.path.parent / file.outcomes)
         self._check_levers()
         unit = np.random.default_rng(self.seed).random((self.n, len(self.inputs.names)))
         self.table = self.inputs.table(unit)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
 from bullbear.analysis.study import Input, Output
-from bullbear.models.definition import Number, Table
-from bullbear.models.toml_file import read_toml
+from bullbear.models.definition import ModelUser, Number, Table
 
 FILE = "policies.toml"
 SCHEMA = "policies.schema.json"
@@ -37,7 +34,7 @@ class Policy(Table):
     levers: dict[str, Number] = Field(default_factory=dict, description="Constants and values.")
 
 
-class Policies(Table):
+class Policies(ModelUser):
     """The content of `analysis/policies.toml`; paths in it are relative to that file."""
 
     title: str
@@ -58,8 +55,6 @@ class Policies(Table):
         min_length=2, description="The first one is what the others are held against."
     )
 
-    _path: Path = PrivateAttr(default=Path())
-
     @model_validator(mode="after")
     def _differ(self) -> Policies:
         names = [policy.name for policy in self.policies]
@@ -69,32 +64,3 @@ class Policies(Table):
         if not self.priors and not self.inputs:
             raise ValueError("nothing is uncertain: give inputs or priors = true")
         return self
-
-    @property
-    def path(self) -> Path:
-        """The file that this was read from."""
-        return self._path
-
-    @property
-    def model_argument(self) -> str:
-        """The model as a name, or as a path relative to the working directory."""
-        beside = self._path.parent / self.model
-        return str(beside) if Path(self.model).suffix and beside.is_file() else self.model
-
-
-def load_policies(path: Path) -> Policies:
-    """Read a file of policies.
-
-    Raises
-    ------
-    ModelError
-        With file, line and column of every key that is unknown, missing or of a wrong value.
-    """
-    found = read_toml(path, Policies)
-    found._path = path
-    return found
-
-
-def schema_text() -> str:
-    """The JSON schema of the file, as it is published beside it."""
-    return json.dumps(Policies.model_json_schema(), indent=2) + "\n"

@@ -15,7 +15,7 @@ from bullbear.analysis.doubling import NARROW, SHAPLEY, SOBOL, Grown, Stage, gro
 from bullbear.analysis.evaluation import Evaluation, Journal, question_of
 from bullbear.analysis.information import variance_left
 from bullbear.analysis.local import local
-from bullbear.analysis.outcomes import Outcomes, columns_of, hold, load_outcomes, together
+from bullbear.analysis.outcomes import Outcomes, columns_of, hold, together
 from bullbear.analysis.screening import elementary_effects, morris_design
 from bullbear.analysis.study import N, Study
 from bullbear.analysis.uncertain import Uncertain, uncertain
@@ -134,7 +134,7 @@ class Task:
                     f"{self.method} needs all of its design, and the study leaves draws out",
                     code="known", hint="use --method given-data, or leave out the key known",
                 )  # fmt: skip
-            self.outcomes = load_outcomes(self.study.path.parent / self.study.known)
+            self.outcomes = Outcomes.read(self.study.path.parent / self.study.known)
         if self.inputs.sample is not None and self.method not in ("given-data", "local"):
             raise UsageError(
                 f"{self.method} needs independent inputs, and those of a posterior are correlated",

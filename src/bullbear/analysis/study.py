@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
-from bullbear.models.definition import Number, Table
-from bullbear.models.toml_file import read_toml
+from bullbear.models.definition import ModelUser, Number, Table
 
 SCHEMA = "study.schema.json"
 MethodName = Literal["local", "morris", "sobol", "shapley", "given-data", "discovery"]
@@ -134,7 +132,7 @@ class Method(Table):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-class Study(Table):
+class Study(ModelUser):
     """The content of a study file; paths in it are relative to that file."""
 
     title: str
@@ -164,8 +162,6 @@ class Study(Table):
     discovery: Case | None = None
     method: Method = Field(default_factory=Method)
 
-    _path: Path = PrivateAttr(default=Path())
-
     @model_validator(mode="after")
     def _has_inputs(self) -> Study:
         if self.posterior is not None and (self.priors or self.inputs):
@@ -179,35 +175,6 @@ class Study(Table):
         return self
 
     @property
-    def path(self) -> Path:
-        """The file that the study was read from."""
-        return self._path
-
-    @property
     def outcomes_path(self) -> Path:
         """The file of outcomes that discovery reads."""
         return self._path.parent / ("" if self.discovery is None else self.discovery.outcomes)
-
-    @property
-    def model_argument(self) -> str:
-        """The model as a name, or as a path relative to the working directory."""
-        beside = self._path.parent / self.model
-        return str(beside) if Path(self.model).suffix and beside.is_file() else self.model
-
-
-def load_study(path: Path) -> Study:
-    """Read a study.
-
-    Raises
-    ------
-    ModelError
-        With file, line and column of every key that is unknown, missing or of a wrong value.
-    """
-    study = read_toml(path, Study)
-    study._path = path
-    return study
-
-
-def schema_text() -> str:
-    """The JSON schema of the file, as it is published beside it."""
-    return json.dumps(Study.model_json_schema(), indent=2) + "\n"

@@ -7,10 +7,9 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
-from bullbear.models.definition import Number, Table
-from bullbear.models.toml_file import read_toml
+from bullbear.models.definition import File, Number, Table
 
 
 class Outcome(Table):
@@ -161,7 +160,7 @@ class Course(Table):
     settings: dict[str, Number] = Field({})
 
 
-class TippingFile(Table):
+class TippingFile(File):
     """The content of a file such as `analysis/tipping-2026.toml`."""
 
     study: Literal["tipping"]
@@ -189,13 +188,6 @@ class TippingFile(Table):
     course: list[Course] = Field([])
     rest: Rest | None = None
 
-    _path: Path = PrivateAttr(default=Path())
-
-    @property
-    def path(self) -> Path:
-        """The file that the study was read from; paths in it are relative to that file."""
-        return self._path
-
     @model_validator(mode="after")
     def _surfaces_exist(self) -> TippingFile:
         known = [one.name for one in self.surface]
@@ -203,19 +195,6 @@ class TippingFile(Table):
             if one.surface is not None and one.surface not in known:
                 raise ValueError(f"there is no surface {one.surface}; known: {', '.join(known)}")
         return self
-
-
-def load_tipping(path: Path) -> TippingFile:
-    """Read a study.
-
-    Raises
-    ------
-    ModelError
-        With file, line and column of every key that is unknown, missing or of a wrong value.
-    """
-    study = read_toml(path, TippingFile)
-    study._path = path
-    return study
 
 
 def study_hash(path: Path) -> str:

@@ -198,7 +198,6 @@ def _step_error(objective: Objective, best: Evaluation) -> tuple[float, str]:
     """
     step = objective.problem.time_step or objective.model.grid().step
     finer = objective.problem.model_copy(update={"time_step": step / 2})
-    finer._path = objective.problem.path
     try:
         other = Objective(finer, objective.model)
         other.scales = objective.scales

@@ -14,7 +14,7 @@ from scipy.optimize import minimize_scalar
 
 from bullbear.calibration import likelihood
 from bullbear.calibration.likelihood import Terms
-from bullbear.calibration.problem import ProblemFile, RunFile, read_problem
+from bullbear.calibration.problem import ProblemFile, RunFile
 from bullbear.calibration.sought import Beliefs, read_sought
 from bullbear.calibration.space import Space
 from bullbear.calibration.targets import Target, last_time, read_targets
@@ -244,7 +244,7 @@ def open_problem(path: Path) -> Objective:
     """
     from bullbear.models.model import load
 
-    problem = read_problem(path)
+    problem = ProblemFile.read(path)
     argument = problem.model_argument
     place = None if Path(argument).suffix else find_workspace(start=path.resolve().parent).root
     return Objective(problem, load(argument, place))

@@ -7,13 +7,11 @@ to the file.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from bullbear.models.definition import MethodName, Number, Slug, Table
-from bullbear.models.toml_file import read_toml
+from bullbear.models.definition import MethodName, ModelUser, Number, Slug, Table
 
 Kind = Literal[
     "normal", "lognormal", "student_t", "negative_binomial", "below", "above", "interval", "rounded"
@@ -117,7 +115,7 @@ class GradeScales(Table):
     D: Positive | None = Field(None, description="Digitised, estimated, a claim, a judgement.")
 
 
-class ProblemFile(Table):
+class ProblemFile(ModelUser):
     """The content of a problem file."""
 
     title: str = ""
@@ -142,8 +140,6 @@ class ProblemFile(Table):
         description='What is foretold with its uncertainty: an event, or "Variable at time".',
     )
 
-    _path: Path = PrivateAttr(default=Path())
-
     @model_validator(mode="after")
     def _runs_known(self) -> ProblemFile:
         known = [run.name for run in self.runs]
@@ -154,29 +150,6 @@ class ProblemFile(Table):
                     f"which is not among {', '.join(known)}"
                 )
         return self
-
-    @property
-    def path(self) -> Path:
-        return self._path
-
-    @property
-    def model_argument(self) -> str:
-        """The model as `bullbear.load` takes it."""
-        beside = self._path.parent / self.model
-        return str(beside) if beside.suffix else self.model
-
-
-def read_problem(path: Path) -> ProblemFile:
-    """Read a problem file.
-
-    Raises
-    ------
-    ModelError
-        With file, line and column of every key that is unknown, missing or of a wrong value.
-    """
-    problem = read_toml(path, ProblemFile)
-    problem._path = path
-    return problem
 
 
 def parse_window(text: str) -> tuple[str, tuple[float, ...]]:

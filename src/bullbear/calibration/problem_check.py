@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bullbear.calibration.ledger_check import check_series, plain
 from bullbear.calibration.observations import is_points, read_units
-from bullbear.calibration.problem import ObservationsFile, ProblemFile, parse_window, read_problem
+from bullbear.calibration.problem import ObservationsFile, ProblemFile, parse_window
 from bullbear.equations.names import canonical, split_element
 from bullbear.equations.system import System, Variable
 from bullbear.errors import ERROR, BullbearError, Finding, did_you_mean
@@ -27,7 +27,7 @@ def check_problems(checked: Checked, units: Units) -> list[Finding]:
     findings: list[Finding] = []
     for path in sorted((folder / FOLDER).glob("*.toml")):
         try:
-            problem = read_problem(path)
+            problem = ProblemFile.read(path)
             if problem.model == checked.name:
                 findings += _Check(problem, system, units, folder / "units.csv").everything()
         except BullbearError as error:

@@ -54,7 +54,7 @@ def command(
     every sector (SVG), loops.csv with every loop and shares.csv with the shares over time.
     """  # fmt: skip
     from bullbear.analysis.feedback import examine
-    from bullbear.analysis.named_loops import load_loops, loops_file
+    from bullbear.analysis.named_loops import LoopsFile, loops_file
     from bullbear.models.overrides import parse_settings
     from bullbear.report.loops import pictures, text
 
@@ -62,7 +62,7 @@ def command(
     file = model_file(ctx, model)
     loaded = load_file(file)
     named = None if file.foreign else loops_file(file.path)
-    if named is not None and load_loops(named).model != loaded.name:
+    if named is not None and LoopsFile.read(named).model != loaded.name:
         named = None
     report = examine(loaded, scenario, parse_settings(settings or []), named, length)
     drawn = pictures(report, loaded, constants=constants)

@@ -53,14 +53,14 @@ def command(
     """
     from bullbear.analysis.evaluation import Journal
     from bullbear.analysis.policies import Contest
-    from bullbear.analysis.policies_file import load_policies
+    from bullbear.analysis.policies_file import Policies
     from bullbear.models.ensemble import Options
     from bullbear.report.sensitivity import mark
     from bullbear.report.sensitivity_policies import NAME, content, draw, knowing, report, sentences
 
     check_writable(out)
     path = study_file(ctx, file, "policies-", "policies")
-    read = load_policies(path)
+    read = Policies.read(path)
     contest = Contest(read, load_file(model_file(ctx, read.model_argument)), draws, seed)
     options = Options(cluster=cluster)
     with watched("runs", contest.most_runs) as advance:

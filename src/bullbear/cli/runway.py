@@ -103,9 +103,9 @@ def _files(ctx: typer.Context, model: Model) -> tuple[Outcomes | None, Claims | 
 
     folder = find_workspace(ctx.find_root().obj).root / "analysis"
     file = folder / outcomes.FILE
-    first = outcomes.load_outcomes(file) if file.is_file() else None
+    first = outcomes.Outcomes.read(file) if file.is_file() else None
     file = folder / claims.FILE
-    second = claims.load_claims(file) if file.is_file() else None
+    second = claims.Claims.read(file) if file.is_file() else None
     return (
         first if first is not None and first.model == model.name else None,
         second if second is not None and second.model == model.name else None,

@@ -20,11 +20,11 @@ def command(ctx: typer.Context, model: ModelArgument = None, as_json: JsonOption
     bullbear scenarios
     bullbear scenarios numerai --json
     """
-    from bullbear.models.definition import load_definition
+    from bullbear.models.definition import ModelDefinition
     from bullbear.models.scenarios import foreign_scenarios, listed, load_scenarios
 
     file = model_file(ctx, model)
-    folder = None if file.foreign else load_definition(file.path).scenarios_folder
+    folder = None if file.foreign else ModelDefinition.read(file.path).scenarios_folder
     found = listed(load_scenarios(folder) if folder else foreign_scenarios())
     if as_json:
         content = {one.slug: _content(one) for one in found}

@@ -84,11 +84,11 @@ def command(
     """
     from bullbear.analysis.boxes import Draws
     from bullbear.analysis.sensitivity import make_task
-    from bullbear.analysis.study import load_study
+    from bullbear.analysis.study import Study
 
     check_writable(out)
     path = study_file(ctx, study, PREFIX, "sensitivity-runout")
-    read = load_study(path)
+    read = Study.read(path)
     model = load_file(model_file(ctx, read.model_argument))
     chosen = None if method is None else method.value
     if (chosen or read.method.name) == "discovery":

@@ -40,11 +40,11 @@ def run_study(ctx: typer.Context, path: Path, out: Path, *, as_json: bool) -> No
     """Run a study and write its tables, pictures and report."""
     from bullbear.analysis.rest import late
     from bullbear.analysis.tipping import Tipping
-    from bullbear.analysis.tipping_file import load_tipping, study_hash
+    from bullbear.analysis.tipping_file import TippingFile, study_hash
     from bullbear.report.tipping import Results, text
 
     check_writable(out)
-    study = load_tipping(path)
+    study = TippingFile.read(path)
     model = load_model(ctx, study.model)
     tipping = Tipping(model, study)
     courses = [_follow(tipping, course) for course in study.course]

@@ -23,11 +23,11 @@ from bullbear.errors import (
     Where,
     did_you_mean,
 )
-from bullbear.models.definition import ModelDefinition, load_definition
+from bullbear.models.definition import ModelDefinition
 from bullbear.models.overrides import check_scenarios
 from bullbear.models.scenarios import ScenarioFile, load_scenarios
 from bullbear.models.simulate import control_values
-from bullbear.models.toml_file import KeyPath, key_places, place_of, read_toml
+from bullbear.models.toml_file import KeyPath, key_places, place_of
 from bullbear.models.workspace import ModelFile, find_workspace
 from bullbear.units import UnitError, Units
 
@@ -58,7 +58,7 @@ def check_model(file: ModelFile, units: Units) -> Checked:
         return _check_foreign(file, units)
     checked = Checked(file.name)
     try:
-        definition = checked.definition = load_definition(file.path)
+        definition = checked.definition = ModelDefinition.read(file.path)
     except ModelError as error:
         checked.findings += findings_of(error)
         return checked
@@ -285,6 +285,6 @@ def _scenario_files(folder: Path) -> Iterator[Finding]:
     """The faults of each scenario file on its own."""
     for path in sorted(folder.glob("*.toml")):
         try:
-            read_toml(path, ScenarioFile)
+            ScenarioFile.read(path)
         except ModelError as error:
             yield from findings_of(error)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from bullbear.models.toml_file import read_toml
+from bullbear.models.workspace import MODEL_SUFFIXES
 
 MethodName = Literal["euler", "rk4"]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -22,6 +24,55 @@ class Table(BaseModel):
     """A table of a model file: no unknown keys, no changes after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class File(Table):
+    """The content of a file; paths in it are relative to that file."""
+
+    _path: Path = PrivateAttr(default=Path())
+
+    @property
+    def path(self) -> Path:
+        """The file that this was read from, or the foreign file that it stands for."""
+        return self._path
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file.
+
+        Raises
+        ------
+        ModelError
+            With file, line and column of every key that is unknown, missing or of a wrong value.
+        """
+        found = read_toml(path, cls)
+        found._path = path
+        return found
+
+    @classmethod
+    def schema_text(cls) -> str:
+        """The JSON schema of such files, as it is published beside them."""
+        return json.dumps(cls.model_json_schema(), indent=2) + "\n"
+
+
+class ModelUser(File):
+    """A file that says which model it is about."""
+
+    if TYPE_CHECKING:
+        # Each class has the key itself: its place among the others is that of the schema.
+        model: str
+
+    @property
+    def model_argument(self) -> str:
+        """The model as `bullbear.load` takes it: a name, or a path.
+
+        A path is relative to this file; one that only stands in the working directory is that.
+        """
+        beside = self._path.parent / self.model
+        if beside.suffix.lower() not in MODEL_SUFFIXES:
+            return self.model
+        elsewhere = Path(self.model).is_file() and not beside.is_file()
+        return self.model if elsewhere else str(beside)
 
 
 class TimeBounds(Table):
@@ -91,7 +142,7 @@ class Summary(Table):
     years: list[Number] = Field(default_factory=list)
 
 
-class ModelDefinition(Table):
+class ModelDefinition(File):
     """The content of `models/NAME.toml`; paths in it are relative to that file."""
 
     title: str
@@ -124,8 +175,6 @@ class ModelDefinition(Table):
     summary: Summary = Field(default_factory=Summary)
     plots: list[Plot] = Field(default_factory=list)
 
-    _path: Path = PrivateAttr(default=Path())
-
     @model_validator(mode="after")
     def _events_differ(self) -> ModelDefinition:
         names = [event.name for event in self.events]
@@ -133,11 +182,6 @@ class ModelDefinition(Table):
         if twice:
             raise ValueError(f'two events are called "{twice[0]}"')
         return self
-
-    @property
-    def path(self) -> Path:
-        """The file that this definition was read from, or the foreign file that it stands for."""
-        return self._path
 
     @property
     def sector_paths(self) -> list[Path]:
@@ -153,19 +197,6 @@ class ModelDefinition(Table):
 
     def _beside(self, relative: str) -> Path:
         return Path(os.path.normpath(self._path.parent / relative))
-
-
-def load_definition(path: Path) -> ModelDefinition:
-    """Read a model file.
-
-    Raises
-    ------
-    ModelError
-        With file, line and column of every key that is unknown, missing or of a wrong value.
-    """
-    definition = read_toml(path, ModelDefinition)
-    definition._path = path
-    return definition
 
 
 def foreign_definition(path: Path, stocks: Iterable[str], method: str = "") -> ModelDefinition:

@@ -18,7 +18,7 @@ from bullbear.equations.read import read_document
 from bullbear.equations.system import System
 from bullbear.errors import UsageError
 from bullbear.models.declared import Declared
-from bullbear.models.definition import ModelDefinition, foreign_definition, load_definition
+from bullbear.models.definition import ModelDefinition, foreign_definition
 from bullbear.models.ensemble import MEMORY, Ensemble, Options, run_ensemble
 from bullbear.models.overrides import (
     Setting,
@@ -70,7 +70,7 @@ def load(path_or_name: str | Path | None = None, workspace: Path | None = None) 
     argument = None if path_or_name is None else str(path_or_name)
     file = find_model(argument, workspace)
     if file.path.suffix == ".toml":
-        definition = load_definition(file.path)
+        definition = ModelDefinition.read(file.path)
         system = System([read_document(path) for path in definition.sector_paths])
         folder = definition.scenarios_folder
         scenarios = load_scenarios(folder) if folder else foreign_scenarios()

@@ -10,14 +10,14 @@ from pathlib import Path
 from pydantic import Field
 
 from bullbear.errors import ModelError, UsageError, Where, did_you_mean
-from bullbear.models.definition import Number, Table
-from bullbear.models.toml_file import key_places, place_of, read_toml
+from bullbear.models.definition import File, Number
+from bullbear.models.toml_file import key_places, place_of
 
 BASE = "base"
 SLUG = re.compile(r"[a-z0-9_-]+")
 
 
-class ScenarioFile(Table):
+class ScenarioFile(File):
     """The content of `models/scenarios/SLUG.toml`."""
 
     title: str = Field(description="The long name.")
@@ -73,7 +73,7 @@ def load_scenarios(folder: Path) -> dict[str, Scenario]:
                 where=Where(str(path)),
                 hint="use only the characters a-z, 0-9, _ and -; the long name is its title",
             )
-        files[path.stem] = read_toml(path, ScenarioFile)
+        files[path.stem] = ScenarioFile.read(path)
     return {slug: _resolved(slug, files, folder) for slug in files}
 
 

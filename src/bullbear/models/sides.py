@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from bullbear.equations.read import read_document
 from bullbear.equations.system import System
 from bullbear.errors import BullbearError, UsageError, did_you_mean
-from bullbear.models.definition import load_definition
+from bullbear.models.definition import ModelDefinition
 from bullbear.models.model import Model, load
 from bullbear.models.workspace import (
     FOREIGN_SUFFIXES,
@@ -82,7 +82,7 @@ def read_side(file: ModelFile, label: str, *, writable: bool = True) -> Side:
 
 def _equations_alone(file: ModelFile) -> System | None:
     try:
-        paths = [file.path] if file.foreign else load_definition(file.path).sector_paths
+        paths = [file.path] if file.foreign else ModelDefinition.read(file.path).sector_paths
         return System([read_document(path) for path in paths])
     except BullbearError:
         return None
@@ -148,7 +148,7 @@ def _joined_from(folder: Path) -> ModelFile | None:
     for root in folder.resolve().parents:
         for path in sorted((root / "models").glob("*.toml")):
             with suppress(BullbearError):
-                sectors = load_definition(path).sector_paths
+                sectors = ModelDefinition.read(path).sector_paths
                 if any(sector.resolve().parent == folder.resolve() for sector in sectors):
                     return ModelFile(path.stem, path)
     return None

@@ -9,7 +9,7 @@ import pytest
 
 import bullbear
 from bullbear.analysis.boxes import Draws, box_of
-from bullbear.analysis.study import load_study
+from bullbear.analysis.study import Study
 from bullbear.errors import BullbearError, UsageError
 
 INPUTS = 145
@@ -74,9 +74,9 @@ def test_what_cannot_be_discovered_is_answered(
     )
     (toy / "study.toml").write_text(head + text)
     with pytest.raises(BullbearError, match=message):
-        Draws(load_study(toy / "study.toml"), bullbear.load("toy"), 64, 0)
+        Draws(Study.read(toy / "study.toml"), bullbear.load("toy"), 64, 0)
 
 
 def test_the_study_that_comes_along_fits_the_model(root: Path) -> None:
-    study = load_study(root / "analysis" / "discovery-bear.toml")
+    study = Study.read(root / "analysis" / "discovery-bear.toml")
     assert Draws(study, bullbear.load("numerai"), 16, 0).count == 16

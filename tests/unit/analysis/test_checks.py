@@ -8,7 +8,7 @@ import pytest
 
 import bullbear
 from bullbear.analysis.checks import Behaviour, behaviour, checks_path
-from bullbear.analysis.checks_file import SCHEMA, schema_text
+from bullbear.analysis.checks_file import SCHEMA, ChecksFile
 from bullbear.analysis.conservation import conserved, leaks
 
 EQUATIONS = """{UTF-8}
@@ -236,7 +236,7 @@ def test_a_leak_is_named(tank: Path) -> None:
 
 def test_the_published_schema_is_that_of_the_code(root: Path) -> None:
     """After a change: write what `schema_text` gives to the file."""
-    assert (root / "analysis" / SCHEMA).read_text(encoding="utf-8") == schema_text()
+    assert (root / "analysis" / SCHEMA).read_text(encoding="utf-8") == ChecksFile.schema_text()
 
 
 def test_every_check_of_the_numerai_model_holds() -> None:

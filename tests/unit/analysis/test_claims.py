@@ -12,10 +12,9 @@ from bullbear.analysis.claims import (
     FILE,
     SCHEMA,
     Claim,
+    Claims,
     answers,
     columns_of,
-    load_claims,
-    schema_text,
     verdict_of,
 )
 from bullbear.errors import BullbearError
@@ -65,12 +64,12 @@ def test_numbers_are_divided_and_draws_left_out(toy: Path) -> None:
     values[:, 0] = np.linspace(0, 99, 100)
     values[:, 1] = 10
     values[:50, 2], values[50:, 2] = 2021, 2030
-    first, second = answers(load_claims(toy / FILE), values)
+    first, second = answers(Claims.read(toy / FILE), values)
     assert (first.draws, second.draws) == (50, 100)
     assert first.median == pytest.approx(2.45)
     assert first.share == 1
     assert (first.verdict, second.verdict) == ("holds", "holds")
-    few = answers(load_claims(toy / FILE), values[:20])
+    few = answers(Claims.read(toy / FILE), values[:20])
     assert few[0].verdict == "too few draws to say"
 
 
@@ -95,16 +94,16 @@ def test_what_does_not_fit_is_answered(toy: Path, old: str, new: str, message: s
     (toy / "some.csv").write_text("time,value,date,unit,title,source\n2019,1,2019-01-01,a,b,c\n")
     (toy / FILE).write_text(HEAD + CLAIM.replace(old, new))
     with pytest.raises(BullbearError, match=message) as fault:
-        columns_of(load_claims(toy / FILE), bullbear.load("toy"))
+        columns_of(Claims.read(toy / FILE), bullbear.load("toy"))
     assert fault.value.findings[0].where.line is not None
 
 
 def test_the_shipped_claims_fit_the_model(root: Path) -> None:
-    claims = load_claims(root / "analysis" / FILE)
+    claims = Claims.read(root / "analysis" / FILE)
     found = columns_of(claims, bullbear.load(root / "models" / "numerai.toml"))
     assert len(found) >= len(claims.claims)
 
 
 def test_the_published_schema_is_current(root: Path) -> None:
     """After a change: write what `schema_text` gives to the file."""
-    assert (root / "analysis" / SCHEMA).read_text(encoding="utf-8") == schema_text()
+    assert (root / "analysis" / SCHEMA).read_text(encoding="utf-8") == Claims.schema_text()

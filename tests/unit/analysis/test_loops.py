@@ -14,7 +14,7 @@ from bullbear.analysis.feedback import examine
 from bullbear.analysis.links import Links
 from bullbear.analysis.loop_scores import Scores, averaged, dominant, shares
 from bullbear.analysis.loops import around, cycles, feedback_components, polarity
-from bullbear.analysis.named_loops import find_named, load_loops, loops_file, paths
+from bullbear.analysis.named_loops import LoopsFile, find_named, loops_file, paths
 from bullbear.errors import ModelError, UsageError
 from bullbear.models.model import Model
 
@@ -152,7 +152,7 @@ def test_what_is_missing_from_a_named_loop_is_said_with_place_and_way(
         'path = ["Tank", "outflw"]\n'
     )
     with pytest.raises(ModelError) as caught:
-        find_named(Links(smoothed.system), load_loops(file), file)
+        find_named(Links(smoothed.system), LoopsFile.read(file))
     first, second = caught.value.findings
     assert str(first.where) == f"{file}:6:1"
     assert first.message == 'B1: "inflow" does not read "Tank"'
@@ -165,7 +165,7 @@ def test_the_loops_of_the_design_exist_and_push_as_it_says(numerai: Model) -> No
     file = loops_file(numerai.definition.path)
     assert file is not None
     links = Links(numerai.system)
-    found = find_named(links, load_loops(file), file)
+    found = find_named(links, LoopsFile.read(file))
     names = {one.loop.name for one in found}
     assert names == {f"{kind}{number}" for kind in "BR" for number in range(1, 11)}
     courses = {s: links.along(numerai, s) for s in {one.loop.scenario for one in found}}
@@ -181,7 +181,7 @@ def test_without_any_one_of_its_links_no_loop_of_the_design_is_left(numerai: Mod
     assert file is not None
     links = Links(numerai.system)
     whole = links.graph
-    for one in load_loops(file).loop:
+    for one in LoopsFile.read(file).loop:
         for start, end in around(one.path):
             links.graph = whole.copy()
             links.graph.remove_edges_from(

@@ -11,10 +11,9 @@ import bullbear
 from bullbear.analysis.outcomes import (
     FILE,
     SCHEMA,
+    Outcomes,
     columns_of,
     hold,
-    load_outcomes,
-    schema_text,
     together,
 )
 from bullbear.analysis.runway import Share, classes
@@ -41,7 +40,7 @@ DRY = '[[conditions]]\nname = "dry"\ntests = [{ variable = "Drain", at = 2024, a
 def test_what_does_not_fit_the_schema_is_answered(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / FILE).write_text(text)
     with pytest.raises(BullbearError, match=message):
-        load_outcomes(tmp_path / FILE)
+        Outcomes.read(tmp_path / FILE)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +57,7 @@ def test_what_does_not_fit_the_model_is_answered(
 ) -> None:
     (toy / FILE).write_text(HEAD + DRY.replace(old, new))
     with pytest.raises(BullbearError, match=message) as fault:
-        columns_of(load_outcomes(toy / FILE), bullbear.load("toy"))
+        columns_of(Outcomes.read(toy / FILE), bullbear.load("toy"))
     assert fault.value.findings[0].where.line == 6
 
 
@@ -70,7 +69,7 @@ def test_every_draw_is_bull_bear_or_neither(toy: Path) -> None:
     (toy / FILE).write_text(
         HEAD.replace('bear = ["not dry"]', 'bear = ["not dry", "late"]') + DRY + more
     )
-    outcomes = load_outcomes(toy / FILE)
+    outcomes = Outcomes.read(toy / FILE)
     columns = columns_of(outcomes, bullbear.load("toy"))
     assert [column.label for column in columns] == [
         "Drain at 2024", "half-empty", "Tank[Near] at 2024",
@@ -96,9 +95,9 @@ def test_intervals_of_shares() -> None:
 
 def test_the_published_schema_is_that_of_the_code(root: Path) -> None:
     """After a change: write what `schema_text` gives to the file."""
-    assert (root / "analysis" / SCHEMA).read_text(encoding="utf-8") == schema_text()
+    assert (root / "analysis" / SCHEMA).read_text(encoding="utf-8") == Outcomes.schema_text()
 
 
 def test_the_outcomes_that_come_along_fit_the_model(root: Path) -> None:
-    found = columns_of(load_outcomes(root / "analysis" / FILE), bullbear.load("numerai"))
+    found = columns_of(Outcomes.read(root / "analysis" / FILE), bullbear.load("numerai"))
     assert len(found) == 7

@@ -12,7 +12,7 @@ import pytest
 import bullbear
 from bullbear.analysis.evaluation import Journal
 from bullbear.analysis.policies import Comparison, Contest
-from bullbear.analysis.policies_file import FILE, SCHEMA, load_policies, schema_text
+from bullbear.analysis.policies_file import FILE, SCHEMA, Policies
 from bullbear.errors import BullbearError
 from bullbear.models.ensemble import Options
 from bullbear.report.sensitivity_policies import content, knowing
@@ -46,7 +46,7 @@ levers = {{ b = 20 }}
 
 def contest(folder: Path, text: str = CONTEST) -> Contest:
     (folder / "p.toml").write_text(text)
-    file = load_policies(folder / "p.toml")
+    file = Policies.read(folder / "p.toml")
     return Contest(file, bullbear.load(file.model_argument), None, None)
 
 
@@ -123,11 +123,11 @@ def test_what_does_not_fit_is_answered(tmp_path: Path, old: str, new: str, messa
 
 def test_the_published_schema_is_that_of_the_code(root: Path) -> None:
     """After a change: write what `schema_text` gives to the file."""
-    assert (root / "analysis" / SCHEMA).read_text(encoding="utf-8") == schema_text()
+    assert (root / "analysis" / SCHEMA).read_text(encoding="utf-8") == Policies.schema_text()
 
 
 def test_the_policies_that_come_along_fit_the_model(root: Path) -> None:
-    file = load_policies(root / "analysis" / FILE)
+    file = Policies.read(root / "analysis" / FILE)
     made = Contest(file, bullbear.load("numerai"), 256, None)
     assert len(file.policies) >= 20
     assert len(made.columns.columns) == 3

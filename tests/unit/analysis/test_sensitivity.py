@@ -14,7 +14,7 @@ from bullbear.analysis.columns import Column
 from bullbear.analysis.doubling import SOBOL, grow, sizes
 from bullbear.analysis.evaluation import Evaluation, Journal
 from bullbear.analysis.sensitivity import Result, Task, examine, make_task, strength_of
-from bullbear.analysis.study import load_study
+from bullbear.analysis.study import Study
 from bullbear.errors import SimulationError, UsageError
 
 RATIO = """{UTF-8}
@@ -43,7 +43,7 @@ at = 1
 def task(folder: Path, low: float, method: str, n: int) -> Task:
     (folder / "root.mdl").write_text(RATIO)
     (folder / "study.toml").write_text(STUDY.format(low=low))
-    study = load_study(folder / "study.toml")
+    study = Study.read(folder / "study.toml")
     return make_task(study, bullbear.load(study.model_argument), method, n)
 
 
@@ -125,7 +125,7 @@ def test_correlated_inputs_take_no_design(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(
         f'{text}posterior = "sample.csv"\n[[outputs]]\nvariable = "y"\nat = 1\n'
     )
-    study = load_study(tmp_path / "study.toml")
+    study = Study.read(tmp_path / "study.toml")
     model = bullbear.load(study.model_argument)
     with pytest.raises(UsageError, match="correlated"):
         make_task(study, model, "sobol", 1024)
@@ -163,7 +163,7 @@ event = "run-out"
 
 def test_elasticities_of_numerai_equal_central_differences(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(NUMERAI)
-    study = load_study(tmp_path / "study.toml")
+    study = Study.read(tmp_path / "study.toml")
     model = bullbear.load("numerai")
     made = make_task(study, model, "local")
     found = done(made, tmp_path).indices["elasticity"]
@@ -188,7 +188,7 @@ def test_a_planted_irrelevant_input_is_found_as_such_among_all_of_numerai(tmp_pa
         '[[outputs]]\nvariable = "Treasury NMR"\nat = 2030\n'
     )
     (tmp_path / "study.toml").write_text(text)
-    made = make_task(load_study(tmp_path / "study.toml"), bullbear.load("numerai"), "morris", 4)
+    made = make_task(Study.read(tmp_path / "study.toml"), bullbear.load("numerai"), "morris", 4)
     found = done(made, tmp_path)
     place = found.inputs.index("NWR parity base")
     assert found.indices["mu_star"][place, 0] == 0

@@ -8,7 +8,7 @@ import pytest
 
 import bullbear
 from bullbear.analysis.columns import columns
-from bullbear.analysis.study import SCHEMA, Study, load_study, schema_text
+from bullbear.analysis.study import SCHEMA, Study
 from bullbear.analysis.uncertain import uncertain
 from bullbear.errors import BullbearError
 
@@ -25,7 +25,7 @@ BOUNDED = (
 def read(folder: Path, text: str) -> Study:
     file = folder / "study.toml"
     file.write_text(text)
-    return load_study(file)
+    return Study.read(file)
 
 
 def looked_up(folder: Path, text: str) -> None:
@@ -138,12 +138,12 @@ def test_a_fit_of_another_model_is_refused(toy: Path, content: str, message: str
 
 def test_the_published_schema_is_that_of_the_code(root: Path) -> None:
     """After a change: write what `schema_text` gives to the file."""
-    assert (root / "analysis" / SCHEMA).read_text(encoding="utf-8") == schema_text()
+    assert (root / "analysis" / SCHEMA).read_text(encoding="utf-8") == Study.schema_text()
 
 
 @pytest.mark.parametrize("name", ["runout", "price", "fund"])
 def test_the_studies_that_come_along_fit_the_model(root: Path, name: str) -> None:
-    study = load_study(root / "analysis" / f"sensitivity-{name}.toml")
+    study = Study.read(root / "analysis" / f"sensitivity-{name}.toml")
     model = bullbear.load("numerai")
     assert len(uncertain(study, model).names) > 100
     assert columns(study, model).labels

@@ -21,7 +21,7 @@ from bullbear.analysis.tipping_file import (
     Shock,
     Surface,
     Threshold,
-    load_tipping,
+    TippingFile,
     study_hash,
 )
 from bullbear.errors import ModelError, UsageError
@@ -131,7 +131,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tipping(workspace: Path) -> Tipping:
     model = bullbear.load(workspace / "models" / "edge.toml")
-    return Tipping(model, load_tipping(workspace / "analysis" / "edge.toml"))
+    return Tipping(model, TippingFile.read(workspace / "analysis" / "edge.toml"))
 
 
 def close(found: float, exact: float) -> bool:
@@ -264,26 +264,26 @@ def test_draws_can_come_from_a_fit(workspace: Path) -> None:
     file = workspace / "analysis" / "edge.toml"
     (workspace / "rows.csv").write_text("speed,start\n" + "5,0.3\n" * 3 + "6,0.6\n" * 3)
     file.write_text(STUDY.replace("draws = 4", 'draws = 4\nposterior = "../rows.csv"'))
-    found = Tipping(bullbear.load(workspace / "models" / "edge.toml"), load_tipping(file))
+    found = Tipping(bullbear.load(workspace / "models" / "edge.toml"), TippingFile.read(file))
     assert list(found.draws) == ["speed", "start"]
     assert len(found.draws) == 4
     assert set(found.draws["speed"]) == {5, 6}
     (workspace / "rows.csv").write_text("start\n0.3\n0.6\n")
     both = 'draws = 4\nposterior = "../rows.csv"\npriors = true'
     file.write_text(STUDY.replace("draws = 4", both))
-    found = Tipping(bullbear.load(workspace / "models" / "edge.toml"), load_tipping(file))
+    found = Tipping(bullbear.load(workspace / "models" / "edge.toml"), TippingFile.read(file))
     assert sorted(found.draws["start"]) == [0.3, 0.3, 0.6, 0.6]
     assert found.draws["speed"].between(4, 8).all()
     assert found.draws["speed"].nunique() == 4
     file.write_text(STUDY.replace("draws = 4", 'draws = 4\nposterior = "../none.csv"'))
     with pytest.raises(UsageError, match=r"none\.csv"):
-        Tipping(bullbear.load(workspace / "models" / "edge.toml"), load_tipping(file))
+        Tipping(bullbear.load(workspace / "models" / "edge.toml"), TippingFile.read(file))
 
 
 def test_dates_that_mean_never_never_come(workspace: Path) -> None:
     file = workspace / "analysis" / "edge.toml"
     file.write_text(STUDY.replace("draws = 4", "draws = 4\nnever = 0.4"))
-    found = Tipping(bullbear.load(workspace / "models" / "edge.toml"), load_tipping(file))
+    found = Tipping(bullbear.load(workspace / "models" / "edge.toml"), TippingFile.read(file))
     assert found.settings == {"start": FOR_EVER}
 
 
@@ -292,7 +292,7 @@ def test_slow_stocks_are_held_from_a_time_on(workspace: Path) -> None:
     file = workspace / "analysis" / "edge.toml"
     slow = '[slow]\nstocks = ["x"]\nsince = 1\n[[surface]]'
     file.write_text(STUDY.replace("[[surface]]", slow, 1))
-    found = Tipping(bullbear.load(workspace / "models" / "edge.toml"), load_tipping(file))
+    found = Tipping(bullbear.load(workspace / "models" / "edge.toml"), TippingFile.read(file))
     rows = pd.DataFrame({"start": [0.4]})
     values = found.model.ensemble(rows, ["x"], [1, 5, 80], events=False).values
     assert values is not None
@@ -325,7 +325,7 @@ def test_draws_that_did_not_make_history_are_left_out(workspace: Path) -> None:
     given = '[settings]\na = 0.2\n[[given]]\nvariable = "x"\nabove = 0.8\nat = 1\n[outcome]'
     file.write_text(STUDY.replace("[outcome]", given, 1))
     model = bullbear.load(workspace / "models" / "edge.toml")
-    found = Tipping(model, load_tipping(file))
+    found = Tipping(model, TippingFile.read(file))
     assert 0 < found.kept < 1
     assert len(found.draws) == 4
     for speed in found.draws["speed"]:
@@ -333,7 +333,7 @@ def test_draws_that_did_not_make_history_are_left_out(workspace: Path) -> None:
         assert run.results["x"].iloc[-1] > 0.8
     file.write_text(STUDY.replace("[outcome]", given.replace("0.8", "1.1"), 1))
     with pytest.raises(ModelError, match="none of 1024 draws"):
-        Tipping(model, load_tipping(file))
+        Tipping(model, TippingFile.read(file))
 
 
 # -- bad input -------------------------------------------------------------------------------------
@@ -362,7 +362,7 @@ def test_faults_of_a_study_have_their_line(
     file = workspace / "analysis" / "edge.toml"
     file.write_text(STUDY.replace(old, new, 1))
     with pytest.raises(ModelError) as caught:
-        load_tipping(file)
+        TippingFile.read(file)
     assert text in str(caught.value)
     assert place in str(caught.value)
 
@@ -430,7 +430,7 @@ def test_with_the_placements_of_the_prototype_its_surface_comes_out(
     root: Path, shared: Path
 ) -> None:
     """The edge lies where the prototype's runs change, to a tenth of today's alpha."""
-    study = load_tipping(root / "analysis" / "tipping-2021.toml")
+    study = TippingFile.read(root / "analysis" / "tipping-2021.toml")
     tipping = Tipping(bullbear.load(root / "models" / "numerai.toml"), study)
     alive: dict[float, dict[float, bool]] = {}
     with (shared / "model" / "tipping_2021.csv").open() as stream:
@@ -448,7 +448,7 @@ def test_with_the_placements_of_the_prototype_its_surface_comes_out(
 
 def test_the_surface_of_2021_hangs_on_cash_and_on_treasury_sales(root: Path) -> None:
     """What the review found: less cash or fewer sales, and twice today's alpha is not enough."""
-    study = load_tipping(root / "analysis" / "tipping-2021.toml")
+    study = TippingFile.read(root / "analysis" / "tipping-2021.toml")
     tipping = Tipping(bullbear.load(root / "models" / "numerai.toml"), study)
     for threshold in study.threshold:
         rows = pd.DataFrame({threshold.over: threshold.values})
@@ -460,7 +460,7 @@ def test_the_surface_of_2021_hangs_on_cash_and_on_treasury_sales(root: Path) -> 
 
 def test_the_bundled_studies_can_be_read(root: Path) -> None:
     for year, surfaces in ((2021, 2), (2026, 2)):
-        study = load_tipping(root / "analysis" / f"tipping-{year}.toml")
+        study = TippingFile.read(root / "analysis" / f"tipping-{year}.toml")
         assert len(study.surface) == surfaces
         assert all(isinstance(one, Surface) and one.cells >= 40 for one in study.surface)
         assert all(isinstance(one, Shock) for one in study.shock)
@@ -473,7 +473,7 @@ def test_the_boundary_of_the_runs_is_the_line_of_folds(root: Path) -> None:
 
     Runs from today may die a little above the fold, where the state that lives is hard to reach.
     """
-    study = load_tipping(root / "analysis" / "tipping-2026.toml")
+    study = TippingFile.read(root / "analysis" / "tipping-2026.toml")
     tipping = Tipping(bullbear.load(root / "models" / "numerai.toml"), study)
     (course,) = study.course
     assert course.across is not None

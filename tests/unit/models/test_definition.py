@@ -9,9 +9,9 @@ import pytest
 from bullbear.errors import ModelError
 from bullbear.models.definition import (
     ModelDefinition,
+    ModelUser,
     divides,
     foreign_definition,
-    load_definition,
 )
 
 GOOD = """\
@@ -63,7 +63,7 @@ def written(folder: Path, text: str) -> Path:
 
 def refused(folder: Path, text: str) -> ModelError:
     with pytest.raises(ModelError) as caught:
-        load_definition(written(folder, text))
+        ModelDefinition.read(written(folder, text))
     return caught.value
 
 
@@ -74,19 +74,19 @@ def line_of(text: str, beginning: str) -> int:
 def test_paths_are_relative_to_the_model_file(tmp_path: Path) -> None:
     models = tmp_path / "models"
     models.mkdir()
-    definition = load_definition(written(models, GOOD))
+    definition = ModelDefinition.read(written(models, GOOD))
     assert definition.sector_paths[0] == tmp_path / "equations" / "toy" / "one.mdl"
     assert definition.parameters_path == tmp_path / "calibration" / "parameters.csv"
     assert definition.scenarios_folder == models / "scenarios"
 
 
 def test_events_last_as_long_as_they_say(tmp_path: Path) -> None:
-    definition = load_definition(written(tmp_path, GOOD))
+    definition = ModelDefinition.read(written(tmp_path, GOOD))
     assert [event.lasting for event in definition.events] == [0, 1]
 
 
 def test_a_definition_cannot_be_changed(tmp_path: Path) -> None:
-    definition = load_definition(written(tmp_path, GOOD))
+    definition = ModelDefinition.read(written(tmp_path, GOOD))
     with pytest.raises(ValueError, match="frozen"):
         definition.title = "another"  # type: ignore[misc]
 
@@ -169,7 +169,7 @@ def test_a_file_that_ends_too_early_is_answered_with_its_last_line(tmp_path: Pat
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="No such file"):
-        load_definition(tmp_path / "none.toml")
+        ModelDefinition.read(tmp_path / "none.toml")
 
 
 def test_the_schema_that_is_published_says_what_a_file_may_say() -> None:
@@ -177,6 +177,32 @@ def test_the_schema_that_is_published_says_what_a_file_may_say() -> None:
     assert schema["required"] == ["title", "sectors"]
     assert schema["additionalProperties"] is False
     assert "for" in schema["$defs"]["Event"]["properties"]
+
+
+class About(ModelUser):
+    model: str
+
+
+@pytest.mark.parametrize(
+    ("model", "standing", "meant"),
+    [
+        ("toy", ["toy"], "toy"),
+        ("toy-2.0", ["sub/toy-2.0"], "toy-2.0"),
+        ("toy.mdl", ["sub/toy.mdl", "toy.mdl"], "sub/toy.mdl"),
+        ("toy.mdl", ["toy.mdl"], "toy.mdl"),
+        ("toy.mdl", [], "sub/toy.mdl"),
+        ("../toy.toml", ["toy.toml"], "sub/../toy.toml"),
+    ],
+)
+def test_the_model_that_a_file_is_about_is_a_name_or_stands_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, standing: list[str], meant: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("sub").mkdir()
+    for name in standing:
+        Path(name).touch()
+    Path("sub/about.toml").write_text(f'model = "{model}"\n')
+    assert About.read(Path("sub/about.toml")).model_argument == str(Path(meant))
 
 
 def test_a_foreign_file_has_one_scenario_and_its_stocks_as_headline(tmp_path: Path) -> None:

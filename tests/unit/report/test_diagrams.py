@@ -17,7 +17,7 @@ import pytest
 import bullbear
 from bullbear.analysis.causal import Arrow, DrawnLoop, arrows, folded
 from bullbear.analysis.feedback import Report, examine
-from bullbear.analysis.named_loops import load_loops, loops_file
+from bullbear.analysis.named_loops import LoopsFile, loops_file
 from bullbear.analysis.stock_flow import Sector, sectors
 from bullbear.models.model import Model
 from bullbear.report import causal
@@ -182,7 +182,7 @@ def test_the_kept_report_is_of_this_model(numerai: Model) -> None:
     kept = (ROOT / "analysis" / "reports" / "loops" / "report.md").read_text(encoding="utf-8")
     remedy = "run `bullbear loops --out analysis/reports/loops`"
     assert f"Model {numerai.hash}, Euler's method" in kept, remedy
-    for loop in load_loops(loops_file(numerai.definition.path)).loop:
+    for loop in LoopsFile.read(loops_file(numerai.definition.path)).loop:
         assert f"| {loop.name} | {loop.title} |" in kept, remedy
 
 

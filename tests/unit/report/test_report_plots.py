@@ -185,7 +185,6 @@ def test_points_that_cannot_be_read_are_an_error_and_leave_nothing(
     (toy / "models" / "points.csv").write_text("time,amount\n2021,5\n")
     plot = Plot(title="T", unit="Litre", variables=["Drain"], observations="points.csv")
     definition = model.definition.model_copy(update={"plots": [plot]})
-    definition._path = model.definition.path
     out = tmp_path / "drawn"
     out.mkdir()
     with pytest.raises(DataError, match=r"points\.csv"):
