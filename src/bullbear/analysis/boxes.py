@@ -13,7 +13,7 @@ from bullbear.analysis.columns import Columns, request
 from bullbear.analysis.discovery import Box, Discovery, Flags, Quality, discover, quality
 from bullbear.analysis.evaluation import Evaluation, Journal, question_of
 from bullbear.analysis.outcomes import Outcomes, columns_of, hold, together
-from bullbear.analysis.runway import PIECE, Share, classes, sample
+from bullbear.analysis.runway import Share, classes, sample
 from bullbear.analysis.study import Case, N, Study
 from bullbear.analysis.uncertain import uncertain
 from bullbear.errors import UsageError, did_you_mean
@@ -126,14 +126,7 @@ def boxes(
     UsageError
         If too few draws are left, or all or none of them are cases.
     """
-    parts = []
-    for low in range(0, len(table), PIECE):
-
-        def make(some: Array = table[low : low + PIECE], low: int = low) -> dict[str, Array]:
-            return {"values": evaluation(some, low)}
-
-        parts.append(journal.piece(f"draws-{low}", make)["values"])
-    values = np.concatenate(parts)
+    values = journal.outputs(evaluation, table, "draws")
     good = np.asarray(np.isfinite(values).all(axis=1))
     points, values = table[good], values[good]
     conditions = hold(outcomes, values)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 FOLDER = "unfinished-study"
+PIECE = 4096  # draws that are kept at a time
 _LABEL = "study.json"
 
 
@@ -128,6 +129,17 @@ class Journal:
             np.savez(stream, **found)  # type: ignore[arg-type]
         unfinished.replace(file)
         return found
+
+    def outputs(self, evaluation: Evaluation, table: Array, key: str) -> Array:
+        """Outputs at all points of `table`, shape (draw, column), piece by piece."""
+        parts = []
+        for low in range(0, len(table), PIECE):
+
+            def make(some: Array = table[low : low + PIECE], low: int = low) -> dict[str, Array]:
+                return {"values": evaluation(some, low)}
+
+            parts.append(self.piece(f"{key}-{low}", make)["values"])
+        return np.concatenate(parts)
 
     def close(self) -> None:
         """The results are written; the pieces are no longer needed."""

@@ -14,7 +14,6 @@ from bullbear.analysis.evaluation import Evaluation, Journal, question_of
 from bullbear.analysis.information import Worth, worth
 from bullbear.analysis.outcomes import Outcomes, columns_of, hold, together
 from bullbear.analysis.policies_file import Policies
-from bullbear.analysis.runway import PIECE
 from bullbear.analysis.study import Method, Study
 from bullbear.analysis.uncertain import uncertain
 from bullbear.analysis.variance import Estimate, given_data
@@ -216,7 +215,7 @@ class Contest:
             If too few draws are left.
         """
         count = len(self.columns.columns)
-        first = _run(self.evaluation(0, options, watch), self.table, journal, "policy-0")
+        first = journal.outputs(self.evaluation(0, options, watch), self.table, "policy-0")
         failed = np.isnan(first).any(axis=1)
         keep = ~failed
         if self.outcomes is not None:
@@ -229,7 +228,7 @@ class Contest:
         values = [first[keep, :count]]
         for i in range(1, len(self.file.policies)):
             evaluation = self.evaluation(i, options, watch)
-            values.append(_run(evaluation, table, journal, f"policy-{i}"))
+            values.append(journal.outputs(evaluation, table, f"policy-{i}"))
         together_ = np.stack(values)
         good = np.asarray(np.isfinite(together_).all(axis=(0, 2)))
         criteria = self.file.criteria
@@ -278,14 +277,3 @@ def _placed(
                          where=place_of(file.path, {}, ()),
                          hint='name one element, as in "Name[Element]"')  # fmt: skip
     return found
-
-
-def _run(evaluation: Evaluation, table: Array, journal: Journal, key: str) -> Array:
-    parts = []
-    for low in range(0, len(table), PIECE):
-
-        def make(some: Array = table[low : low + PIECE], low: int = low) -> dict[str, Array]:
-            return {"values": evaluation(some, low)}
-
-        parts.append(journal.piece(f"{key}-{low}", make)["values"])
-    return np.concatenate(parts)

@@ -21,7 +21,6 @@ from bullbear.models.model import Model
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-PIECE = 4096
 _NORMAL = 1.959964
 """97.5 % quantile of the normal distribution."""
 
@@ -132,16 +131,7 @@ def prospects(
     SimulationError
         If every run fails.
     """
-    parts = []
-    for low in range(0, len(table), PIECE):
-        some = table[low : low + PIECE]
-
-        def make(table: Array = some, low: int = low) -> dict[str, Array]:
-            return {"values": evaluation(table, low)}
-
-        made = journal.piece(f"{scenario}-{belief}-{low}", make)
-        parts.append(made["values"])
-    values = np.concatenate(parts)
+    values = journal.outputs(evaluation, table, f"{scenario}-{belief}")
     good = np.asarray(np.isfinite(values).all(axis=1))
     failed = int((~good).sum())
     if not good.any():

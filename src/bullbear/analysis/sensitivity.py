@@ -332,16 +332,7 @@ def _grown(plain: Result, found: Grown) -> Result:
 
 def _given_data(task: Task, evaluation: Evaluation, journal: Journal, plain: Result) -> Result:
     table = _sample(task)
-    parts = []
-    for low in range(0, len(table), _LARGEST_PIECE):
-        some = table[low : low + _LARGEST_PIECE]
-
-        def make(table: Array = some, low: int = low) -> dict[str, Array]:
-            return {"values": evaluation(table, low)}
-
-        made = journal.piece(f"draws-{low}", make)
-        parts.append(made["values"])
-    values = np.concatenate(parts)
+    values = journal.outputs(evaluation, table, "draws")
     good = np.asarray(np.isfinite(values).all(axis=1))
     failed, remarks = int((~good).sum()), []
     if task.outcomes is not None:
