@@ -185,30 +185,29 @@ class _Ensemble:
             (emcee.moves.StretchMove(), 0.1),
         ]
         sampler = emcee.EnsembleSampler(
-            self.walkers, self.size, self._density, vectorize=True, moves=moves
+            self.walkers, self.size, self.batches.log_posterior, vectorize=True, moves=moves
         )
         sampler.random_state = np.random.RandomState(self.rng.integers(2**31)).get_state()
         return sampler
 
-    def _density(self, points: Array) -> Array:
-        if self.stop.is_set():
-            raise InterruptedError
-        return self.batches.log_posterior(points)
-
     def warm_up(self) -> None:
         """Forget the beginning, and learn the law of the walkers bit by bit."""
         for count in _WARM:
-            state = self.sampler.run_mcmc(self.points, count, skip_initial_state_check=True)
-            self.points = state.coords
+            self.go_on(count, thin=1)
             seen = self.sampler.get_chain(discard=count // 2, flat=True)
             self.sampler = self._sampler(_Law.of(seen.mean(axis=0), np.atleast_2d(np.cov(seen.T))))
 
-    def go_on(self, count: int) -> None:
-        """`count` kept steps more."""
-        state = self.sampler.run_mcmc(
-            self.points, count, thin_by=_THIN, skip_initial_state_check=True
-        )
-        self.points = state.coords
+    def go_on(self, count: int, thin: int = _THIN) -> None:
+        """`count` kept steps more.
+
+        Where all is to stop it ends between two of them: emcee prints what its density raises.
+        """
+        for state in self.sampler.sample(
+            self.points, iterations=count, thin_by=thin, skip_initial_state_check=True
+        ):
+            if self.stop.is_set():
+                raise InterruptedError
+            self.points = state.coords
 
 
 def _chains(ensembles: list[_Ensemble]) -> Array:

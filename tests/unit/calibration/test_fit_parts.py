@@ -178,7 +178,9 @@ def only(objective: Objective, series: str) -> Objective:
     return other
 
 
-def test_an_interrupted_posterior_stops_at_once(two: Two) -> None:
+def test_an_interrupted_posterior_stops_at_once(
+    two: Two, capfd: pytest.CaptureFixture[str]
+) -> None:
     objective = two('prior = "lognormal(0.2, 0.1)"')
     best = objective.at(descend(objective, np.log([0.2, 0.1])).end, slopes=True)
     begun = []
@@ -190,6 +192,7 @@ def test_an_interrupted_posterior_stops_at_once(two: Two) -> None:
     with pytest.raises(KeyboardInterrupt):
         sample(Batches(objective, 2), best, curvature(objective, best), 0, begin)
     assert time.perf_counter() - begun[0] < 5
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_journal_gives_back_what_was_kept(tmp_path: Path) -> None:
