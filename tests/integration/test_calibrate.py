@@ -267,6 +267,14 @@ def test_the_draws_of_a_fit_that_was_taken_are_about_the_model(
         sampled(kept, load("growth", workspace))
 
 
+def test_a_problem_in_a_folder_has_its_name_with_the_folder(
+    bullbear: Callable[..., Any], tmp_path: Path
+) -> None:
+    done = bullbear("calibrate", "teaching/misra1a", "--starts", "1", "--out", str(tmp_path))
+    assert done.code == 0, done.err
+    assert (tmp_path / "fit.json").is_file()
+
+
 def test_an_unknown_problem_is_named(bullbear: Callable[..., Any]) -> None:
     done = bullbear("calibrate", "numeray")
     assert done.code == 2

@@ -117,8 +117,9 @@ def _problem_file(ctx: typer.Context, argument: str | None) -> Path:
         path = Path(argument)
         if path.is_file():
             return path
-        raise UsageError(f"there is no file {path}", code="unknown-problem",
-                         hint="give the path of a problem file, or a name")  # fmt: skip
+        if path.suffix:
+            raise UsageError(f"there is no file {path}", code="unknown-problem",
+                             hint="give the path of a problem file, or a name")  # fmt: skip
     place = find_workspace(ctx.find_root().obj)
     folder = place.root / "calibration" / "problems"
     name = argument or find_model(None, place.root).name
