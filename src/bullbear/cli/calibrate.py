@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bullbear.cli.options import JsonOption
+from bullbear.cli.options import JsonOption, OutOption, ResumeOption, ThreadsOption
 from bullbear.cli.output import check_writable, note, say, say_json, staged, wrapped
 from bullbear.errors import UsageError
 
@@ -51,13 +51,8 @@ def command(
         bool,
         typer.Option("--influence", help="Refit without each source, and with its scale doubled."),
     ] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where the same fit was interrupted.")
-    ] = False,
-    threads: Annotated[
-        int | None,
-        typer.Option(metavar="T", min=1, help="Left out, one per core.", show_default=False),
-    ] = None,
+    resume: ResumeOption = False,
+    threads: ThreadsOption = None,
     accept: Annotated[
         Path | None,
         typer.Option(
@@ -66,9 +61,7 @@ def command(
             show_default=False,
         ),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")] = Path(
-        "bullbear-out/calibrate"
-    ),
+    out: OutOption = Path("bullbear-out/calibrate"),
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Fit constants to public numbers, and say what the numbers can and cannot tell.

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bullbear.cli.options import JsonOption, ModelArgument, load_model
+from bullbear.cli.options import (
+    ClusterOption,
+    JsonOption,
+    ModelArgument,
+    OutOption,
+    ResumeOption,
+    ThreadsOption,
+    load_model,
+)
 from bullbear.cli.output import check_writable, note, say, say_json, staged
 from bullbear.cli.progress import watched
 from bullbear.cli.run import Method
@@ -55,28 +63,14 @@ def command(
     seed: Annotated[
         int, typer.Option(metavar="S", min=0, help="Which draws and random numbers are made.")
     ] = 0,
-    threads: Annotated[
-        int | None,
-        typer.Option(metavar="T", min=1, help="Left out, one per core.", show_default=False),
-    ] = None,
+    threads: ThreadsOption = None,
     method: Annotated[
         Method | None,
         typer.Option(help="How to step; the model file says it if left out.", show_default=False),
     ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="A Dask scheduler that shares out the draws, as in tcp://host:8786.",
-            show_default=False,
-        ),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where the same ensemble was interrupted.")
-    ] = False,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")] = Path(
-        "bullbear-out/ensemble"
-    ),
+    cluster: ClusterOption = None,
+    resume: ResumeOption = False,
+    out: OutOption = Path("bullbear-out/ensemble"),
     as_json: JsonOption = False,
 ) -> None:
     """Simulate many draws of the constants.

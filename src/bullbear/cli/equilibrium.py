@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bullbear.cli.options import JsonOption, SetOption, load_model
+from bullbear.cli.options import JsonOption, OutOption, SetOption, load_model
 from bullbear.cli.output import check_writable, note, say, say_json, staged, wrapped
 from bullbear.errors import UsageError
 
@@ -71,7 +71,7 @@ def command(
             show_default=False,
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where tables and plots go.")] = FOLDER,
+    out: OutOption = FOLDER,
     as_json: JsonOption = False,
 ) -> None:
     """Find the equilibria of a model and say whether they are stable, and how fast.

@@ -61,6 +61,15 @@ ClusterOption = Annotated[
         show_default=False,
     ),
 ]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option("--threads", metavar="T", min=1, help="Left out, one per core.",
+                 show_default=False),
+]  # fmt: skip
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Go on with the same work where it was interrupted.")
+]
+OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="One JSON object on standard output, nothing else there.")
 ]

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from bullbear.cli.options import ClusterOption, JsonOption, load_file, model_file
+from bullbear.cli.options import (
+    ClusterOption,
+    JsonOption,
+    OutOption,
+    ResumeOption,
+    load_file,
+    model_file,
+)
 from bullbear.cli.output import check_writable, note, say, say_json, staged, wrapped, write_json
 from bullbear.cli.progress import kept, watched
 from bullbear.cli.sensitivity import study_file
@@ -34,10 +41,8 @@ def command(
         typer.Option(metavar="S", min=0, help="Which draws are made.", show_default=False),
     ] = None,
     cluster: ClusterOption = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where the same comparison was interrupted.")
-    ] = False,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")] = FOLDER,
+    resume: ResumeOption = False,
+    out: OutOption = FOLDER,
     as_json: JsonOption = False,
 ) -> None:
     """Hold proposals against each other under uncertainty.

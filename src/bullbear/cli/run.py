@@ -16,6 +16,7 @@ import typer
 from bullbear.cli.options import (
     JsonOption,
     ModelArgument,
+    OutOption,
     ParametersOption,
     ScenarioOption,
     SetOption,
@@ -83,9 +84,7 @@ def command(
         Engine,
         typer.Option(help="pysd lets PySD compute the same equations, slowly, as a witness."),
     ] = Engine.NUMPY,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")] = Path(
-        "bullbear-out/run"
-    ),
+    out: OutOption = Path("bullbear-out/run"),
     as_json: JsonOption = False,
 ) -> None:
     """Simulate a model under one or more scenarios.

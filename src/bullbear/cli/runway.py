@@ -11,6 +11,8 @@ from bullbear.cli.options import (
     ClusterOption,
     JsonOption,
     ModelArgument,
+    OutOption,
+    ResumeOption,
     ScenarioOption,
     load_file,
     model_file,
@@ -48,10 +50,8 @@ def command(
     ] = 4096,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Which draws are made.")] = 0,
     cluster: ClusterOption = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where the same question was interrupted.")
-    ] = False,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")] = FOLDER,
+    resume: ResumeOption = False,
+    out: OutOption = FOLDER,
     as_json: JsonOption = False,
 ) -> None:
     """Say how likely run-out, closure, bull and bear are.

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bullbear.cli.options import ClusterOption, JsonOption, load_file, model_file
+from bullbear.cli.options import (
+    ClusterOption,
+    JsonOption,
+    OutOption,
+    ResumeOption,
+    load_file,
+    model_file,
+)
 from bullbear.cli.output import check_writable, note, say, say_json, staged, wrapped, write_json
 from bullbear.cli.progress import kept, watched
 from bullbear.errors import UsageError, did_you_mean
@@ -63,10 +70,8 @@ def command(
         typer.Option(metavar="S", min=0, help="Which design is made.", show_default=False),
     ] = None,
     cluster: ClusterOption = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where the same study was interrupted.")
-    ] = False,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")] = FOLDER,
+    resume: ResumeOption = False,
+    out: OutOption = FOLDER,
     as_json: JsonOption = False,
 ) -> None:
     """Say which uncertain constants drive the outputs of a study.
